@@ -102,12 +102,16 @@ class Job:
         return [case for case in cases if self.store.state(case.id) in asked]
 
     async def run(
-        self, request: Request, on_outcome: Callable[[Case, Outcome], None] | None = None
+        self,
+        request: Request,
+        on_outcome: Callable[[Case, Outcome], None] | None = None,
+        progress: Progress | None = None,
     ) -> Ended:
         """Ask what is missing, as the request says.
 
         Args:
             on_outcome: called on this loop's thread with each case that ended.
+            progress: counts what comes; None makes one. It is `progress` once the run has begun.
 
         Raises:
             InputError: it runs already, here or in another process; the budget is one that an app cannot be
@@ -116,7 +120,7 @@ class Job:
         """
         with self.store.locked():
             self._stopping = False
-            self.progress = Progress()
+            self.progress = Progress() if progress is None else progress
             try:
                 first_repeat = 0
                 if request.repeats is not None:

@@ -94,7 +94,9 @@ class MapRun:
             self._note(problem)
         finally:
             reporter.cancel()
-            line.end(self._job.progress, "" if self._ended is None else ending(self._ended, self._job.progress))
+            progress = self._job.progress
+            if self._ended is not None or progress.asked:
+                line.end(progress, "" if self._ended is None else ending(self._ended, progress))
         return self.frame
 
     def now(self) -> pd.DataFrame:

@@ -24,6 +24,8 @@ class Progress:
 
     def __init__(self) -> None:
         self.started = time.monotonic()
+        self.begun = False
+        """Whether it is known what there is to ask."""
         self.kept = 0
         """Cases that had succeeded before; they are answered from the store."""
         self.to_ask = 0
@@ -41,6 +43,7 @@ class Progress:
     def begin(self, *, kept: int, to_ask: int, beyond: int, ledger: Ledger | None) -> None:
         """What is known before the first is asked."""
         self.kept, self.to_ask, self.beyond, self.ledger = kept, to_ask, beyond, ledger
+        self.begun = True
 
     def add(self, outcome: Outcome) -> None:
         """A case that ended."""
@@ -86,9 +89,9 @@ class ProgressLine:
         self._last = 0.0
 
     def show(self, progress: Progress) -> None:
-        """Write how far it is, unless that was written a moment ago."""
+        """Write how far it is, unless that was written a moment ago, or nothing is known so far."""
         now = time.monotonic()
-        if now - self._last >= SECONDS and now - progress.started >= SECONDS:
+        if progress.begun and now - self._last >= SECONDS and now - progress.started >= SECONDS:
             self._last = now
             self._line.write(line(progress))
 

@@ -39,19 +39,16 @@ class Running:
         self._job = job
         self._request = request
         self._on_outcome = on_outcome
+        self.progress = Progress()
+        """How far it is."""
         self._over = threading.Event()
         self._future = portal().submit(self._run())
 
     async def _run(self) -> Ended:
         try:
-            return await self._job.run(self._request, self._on_outcome)
+            return await self._job.run(self._request, self._on_outcome, self.progress)
         finally:
             self._over.set()
-
-    @property
-    def progress(self) -> Progress:
-        """How far it is."""
-        return self._job.progress
 
     @property
     def running(self) -> list[tuple[Case, ChatStream]]:
@@ -105,7 +102,8 @@ class Running:
             ended = self.result()
         except KeyboardInterrupt:
             self.abandon()
-            line.end(self.progress, t("sweep.run.interrupted", left=f"{self.progress.left:,}"))
+            if self.progress.begun:
+                line.end(self.progress, t("sweep.run.interrupted", left=f"{self.progress.left:,}"))
             raise
         except BaseException:
             if self.progress.asked:

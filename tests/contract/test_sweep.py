@@ -174,7 +174,9 @@ def test_what_concerns_every_case_is_raised(app: tuple[ScriptedApp, RawServer]) 
     assert script.questions == []
 
 
-def test_two_runs_at_once_are_refused(app: tuple[ScriptedApp, RawServer], tmp_path: Path) -> None:
+def test_two_runs_at_once_are_refused(
+    app: tuple[ScriptedApp, RawServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script, server = app
     options: dict[str, Any] = {"over": table("slow one"), "query": "{{ question }}", "store": tmp_path / "s"}
     sweep = Sweep(client(server), **options)
@@ -187,7 +189,8 @@ def test_two_runs_at_once_are_refused(app: tuple[ScriptedApp, RawServer], tmp_pa
     other = Sweep(client(server), **options)
     for refused in (sweep, other):
         with pytest.raises(InputError) as caught:
-            refused.run(progress=False)
+            refused.run(progress=True)
+        assert capsys.readouterr().err == ""
         assert caught.value.code.startswith("sweep")
         with pytest.raises(InputError):
             refused.forget()
@@ -236,7 +239,9 @@ def test_a_run_can_be_stopped_before_it_begins_to_ask(app: tuple[ScriptedApp, Ra
     assert script.questions == []
 
 
-def test_an_interrupt_before_anything_is_asked_ends_it_at_once(app: tuple[ScriptedApp, RawServer]) -> None:
+def test_an_interrupt_before_anything_is_asked_ends_it_at_once(
+    app: tuple[ScriptedApp, RawServer], capsys: pytest.CaptureFixture[str]
+) -> None:
     script, server = app
     script.held.clear()  # no form comes
     sweep = Sweep(client(server), table("a"), "{{ question }}")
@@ -248,8 +253,9 @@ def test_an_interrupt_before_anything_is_asked_ends_it_at_once(app: tuple[Script
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        sweep.run(progress=False)
+        sweep.run(progress=True)
     thread.join(10)
+    assert capsys.readouterr().err == ""
     script.held.set()
     assert script.questions == []
     sweep.run(progress=False)  # its lock is free
@@ -344,6 +350,27 @@ def test_two_apps_are_asked_and_forgotten(server: LocalServer) -> None:
     assert seen_by(server, "guide", "notebook") == ["mine"]
     assert sweep.forget().deleted == 0
     assert states(sweep) == {"succeeded": 8}  # the store keeps what was answered
+
+
+def test_a_server_with_faults_sees_what_had_to_be_asked(tmp_path: Path) -> None:
+    """What was refused for being too much is asked again at once; what failed, or may have arrived, by the next run."""
+    with local.serve(data_dir=tmp_path / "local", pace=0) as server:
+        for fault in ("429=0.01", "500=1", "drop=200", "no_end=1", "error=1"):
+            server.faults.once(fault)
+        guide = Dify(api_key=server.api_key("guide"), base_url=server.base_url)
+        rows = [{"q": f"question {number}"} for number in range(8)]
+        sweep = Sweep(guide, rows, "{{ q }}", store=tmp_path / "s", concurrency=1)
+        sweep.run(progress=False)
+        first = Counter(seen_by(server, "guide", sweep.user))
+        ended = {case.messages[0].query: sweep.outcomes[case.id] for case in sweep.cases}
+        failed = [query for query, outcome in ended.items() if outcome.state == "failed"]
+        (refused,) = [query for query in ended if query not in first]
+        assert (ended[refused].state, ended[refused].error_code) == ("failed", "internal_server_error")
+        assert len(failed) >= 2
+        assert set(first.values()) == {1}
+        sweep.run(progress=False)
+        assert states(sweep) == {"succeeded": 8}
+        assert Counter(seen_by(server, "guide", sweep.user)) == first + Counter(failed)
 
 
 @pytest.mark.parametrize("dialect", ["1.12", "0.15"])

@@ -178,8 +178,18 @@ def test_a_map_that_is_cancelled_keeps_what_came(app: tuple[ScriptedApp, RawServ
     assert len(script.stops) == 1
 
 
-def test_what_concerns_every_row_is_raised(app: tuple[ScriptedApp, RawServer]) -> None:
+def test_what_concerns_every_row_is_raised(
+    app: tuple[ScriptedApp, RawServer], capsys: pytest.CaptureFixture[str]
+) -> None:
     script, server = app
+
+    async def ask() -> None:
+        async with AsyncDify(api_key="app-" + "w" * 24, base_url=server.url, retry=0) as dify:
+            await dify.map(["a"], progress=True)
+
+    with pytest.raises(AuthenticationError):
+        asyncio.run(ask())
+    assert capsys.readouterr().err == ""
     with pytest.raises(AuthenticationError):
         Dify(api_key="app-" + "w" * 24, base_url=server.url, retry=0).map(["a"], progress=False)
     assert script.questions == []
