@@ -87,14 +87,14 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True):
 
         Args:
             tries: how many there were.
-            retry_after: seconds that the server asked for, or None.
+            retry_after: seconds that the server asked for, or None; a wait is never shorter than without.
             chance: a number from 0 to 1: many that were refused together do not come back together.
         """
         if tries >= self.tries or (retry_after is not None and retry_after > self.obeyed):
             return None
         spread = 0.5 + chance / 2
         own = min(self.first * 2.0 ** min(tries - 1, 30), self.longest) * spread
-        return own if retry_after is None else max(retry_after, 0.0) + self.first * chance
+        return own if retry_after is None else max(own, retry_after + self.first * chance)
 
 
 _UNSENT = ("connect", "proxy")

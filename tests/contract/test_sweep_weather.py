@@ -1,0 +1,50 @@
+"""Sweeps in bad weather: what the server saw is what had to be asked, whatever became of each question."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.raw_server import serving
+from support.storms import ANSWERED, BUSY, LOST, Storm
+
+from dify_notebook import Dify, Sweep
+from dify_notebook.sweep.engine import Engine
+from dify_notebook.sweep.pace import Retries
+
+KEY = "app-" + "s" * 24
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = Engine.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "retries", Retries(first=0.001, longest=0.01))
+
+
+@pytest.mark.parametrize(("seed", "count", "at_once", "budget"), [(5, 30, 16, None), (7, 12, 4, 26), (10, 6, 1, 60)])
+def test_no_answer_is_paid_twice_and_none_is_lost(
+    seed: int, count: int, at_once: int, budget: int | None, tmp_path: Path
+) -> None:
+    storm = Storm(seed, BUSY + LOST + ANSWERED)
+    limit = None if budget is None else f"{budget} calls"
+    with serving(storm) as server:
+        dify = Dify(api_key=KEY, base_url=server.url, retry=0)
+        rows = [{"q": f"question {number}"} for number in range(count)]
+        for _ in range(5):
+            before = {query: len(fates) for query, fates in storm.seen.items()}
+            sweep = Sweep(dify, rows, "{{ q }}", store=tmp_path / "s", concurrency=at_once)
+            sweep.run(budget=limit, progress=False)
+            for query, fates in storm.seen.items():
+                new = fates[before.get(query, 0) :]
+                assert set(new[:-1]) <= set(BUSY), f"{query} was asked again though it may have arrived: {new}"
+                assert not set(fates[:-1]) & set(ANSWERED), f"{query} was answered and asked again: {fates}"
+            for case in sweep.cases:
+                fates = storm.seen.get(str(case.messages[0].query), [])
+                expected = "not_run" if not fates else "succeeded" if fates[-1] in ANSWERED else "failed"
+                assert sweep.store.state(case.id) == expected, fates
+            taken = sum(fate not in (*BUSY, "refused") for fates in storm.seen.values() for fate in fates)
+            assert taken == sum(len(outcome.answers) for outcome in sweep.store.spent)
+            assert budget is None or taken <= budget
+    assert len(storm.seen) == count
+    assert storm.users == {sweep.user}
