@@ -48,3 +48,28 @@ def test_no_answer_is_paid_twice_and_none_is_lost(
             assert budget is None or taken <= budget
     assert len(storm.seen) == count
     assert storm.users == {sweep.user}
+
+
+@pytest.mark.parametrize("way", ["stop", "timeout"])
+def test_what_ends_while_its_files_are_uploaded_was_no_call(way: str) -> None:
+    storm = Storm(0, ["well"])
+    storm.uploading.clear()
+    with serving(storm) as server:
+        dify = Dify(api_key=KEY, base_url=server.url, retry=0)
+        sweep = Sweep(
+            dify, [{"q": "one", "file": b"x"}], "{{ q }}", files="file", timeout=0.2 if way == "timeout" else None
+        )
+        run = sweep.start(budget="1 call")
+        if way == "stop":
+            while not storm.uploads:
+                assert not run.wait(0.01)
+            sweep.stop()
+        assert run.result().failed == 1
+        storm.uploading.set()
+        [outcome] = sweep.outcomes.values()
+        assert outcome.error_code == ("stopped" if way == "stop" else "timed_out")
+        assert outcome.answers == []
+        assert not storm.seen
+        sweep.run(progress=False)
+        assert list(sweep.results["state"]) == ["succeeded"]
+    assert dict(storm.seen) == {"one": ["well"]}

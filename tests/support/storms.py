@@ -37,6 +37,10 @@ class Storm:
         self.seen: dict[str, list[str]] = defaultdict(list)
         """What became of each question, in the order in which it came."""
         self.users: set[str] = set()
+        self.uploads = 0
+        self.uploading = threading.Event()
+        """While cleared, uploads wait."""
+        self.uploading.set()
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
 
@@ -46,6 +50,11 @@ class Storm:
             connection.reply("200 OK", {"name": "Storm", "description": "", "mode": "chat"})
         elif path == "/parameters":
             connection.reply("200 OK", {"user_input_form": []})
+        elif path == "/files/upload":
+            self.uploads += 1
+            self.uploading.wait(30)
+            uploaded = {"id": str(uuid.uuid4()), "name": "a.txt", "size": 1, "extension": "txt", "mime_type": "text/plain"}
+            connection.reply("201 CREATED", {**uploaded, "created_by": "x", "created_at": 1_700_000_000})
         elif path == "/chat-messages":
             with self._lock:
                 fate = self._chance.choice(self.fates)
