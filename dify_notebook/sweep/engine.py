@@ -248,7 +248,6 @@ class Engine:
     # -- one case --------------------------------------------------------------------
 
     async def _ask(self, case: Case, app: App, slot: Slot) -> None:
-        asking: Asking | None = None
         outcome: Outcome | None = None
         try:
             if await self._check(app) and not self._stopping and app.target.name not in self._refusals:
@@ -267,7 +266,7 @@ class Engine:
             if app.first is case:
                 app.first = None
             try:
-                self._settle(case, app, asking, outcome)
+                self._settle(case, outcome)
             except BaseException as problem:
                 self._fails(problem)
 
@@ -277,7 +276,11 @@ class Engine:
         self._begin_stop()
 
     def _asking(self, case: Case, app: App, slot: Slot) -> Asking:
-        return Asking(
+        def over() -> None:
+            self._learn(app, asking)
+            self._free(app, slot)
+
+        asking = Asking(
             case,
             app.target,
             app.client,
@@ -285,18 +288,14 @@ class Engine:
             timeout=self._timeout,
             clock=self._clock,
             taken=lambda: self._taken(app),
-            over=lambda: self._free(app, slot),
+            over=over,
             again=lambda error, tries: self._again(app, slot, error, tries),
             stopping=lambda: self._stopping,
         )
+        return asking
 
-    def _settle(self, case: Case, app: App, asking: Asking | None, outcome: Outcome | None) -> None:
-        """Book what it cost, and learn of the app from it; None where it was not asked, or has no end."""
-        if self._ledger is not None:
-            self._ledger.settle(case, outcome)
-        if outcome is None or asking is None:
-            return
-        self._ended[outcome.state] += 1
+    def _learn(self, app: App, asking: Asking) -> None:
+        """What an end says of its app, before the next case takes its place."""
         failure = asking.failure
         if failure is None:
             app.answered = True
@@ -304,6 +303,14 @@ class Engine:
             failure, asking.error, taken=app.taken, answered=app.answered, obeyed=self._retries.obeyed
         ):
             self._refuse(app, failure.message)
+
+    def _settle(self, case: Case, outcome: Outcome | None) -> None:
+        """Book what it cost; None where it was not asked, or has no end."""
+        if self._ledger is not None:
+            self._ledger.settle(case, outcome)
+        if outcome is None:
+            return
+        self._ended[outcome.state] += 1
         if self.on_outcome is not None:
             self.on_outcome(case, outcome)
 

@@ -9,6 +9,7 @@ from support.raw_server import serving
 from support.storms import ANSWERED, BUSY, LOST, Storm
 
 from dify_notebook import Dify, Sweep
+from dify_notebook.errors import DifyError
 from dify_notebook.sweep.engine import Engine
 from dify_notebook.sweep.pace import Retries
 
@@ -73,3 +74,22 @@ def test_what_ends_while_its_files_are_uploaded_was_no_call(way: str) -> None:
         sweep.run(progress=False)
         assert list(sweep.results["state"]) == ["succeeded"]
     assert dict(storm.seen) == {"one": ["well"]}
+
+
+@pytest.mark.parametrize("fate", ["401", "429 ages"])
+def test_what_ends_an_app_in_the_middle_ends_it_at_once(fate: str) -> None:
+    storm = Storm(0, ["well"])
+    storm.later = 20, fate
+    with serving(storm) as server:
+        dify = Dify(api_key=KEY, base_url=server.url, retry=0)
+        sweep = Sweep(dify, [{"q": f"question {number}"} for number in range(60)], "{{ q }}", concurrency=4)
+        with pytest.raises(DifyError, match="asked nothing more"):
+            sweep.run(progress=False)
+        failed = sum(fates == [fate] for fates in storm.seen.values())
+        assert 1 <= failed <= 4  # those that were under way
+        assert len(storm.seen) == 20 + failed
+        counts = sweep.results["state"].value_counts()
+        assert (counts["succeeded"], counts["failed"], counts["not_run"]) == (20, failed, 40 - failed)
+        storm.later = None
+        sweep.run(progress=False)
+    assert sorted(fates[-1] for fates in storm.seen.values()) == ["well"] * 60

@@ -21,6 +21,7 @@ ANSWERED = ("well", "json", "annotation", "replaced")
 
 _AFTER = {
     "429": "", "429 soon": "0.01", "429 past": formatdate(0, usegmt=True), "429 negative": "-5", "429 words": "soon",
+    "429 ages": "9" * 40,
 }  # fmt: skip
 
 
@@ -36,6 +37,8 @@ class Storm:
         self.fates = list(fates)
         self.seen: dict[str, list[str]] = defaultdict(list)
         """What became of each question, in the order in which it came."""
+        self.later: tuple[int, str] | None = None
+        """After so many questions this fate is every other one's."""
         self.users: set[str] = set()
         self.uploads = 0
         self.uploading = threading.Event()
@@ -53,11 +56,13 @@ class Storm:
         elif path == "/files/upload":
             self.uploads += 1
             self.uploading.wait(30)
-            uploaded = {"id": str(uuid.uuid4()), "name": "a.txt", "size": 1, "extension": "txt", "mime_type": "text/plain"}
-            connection.reply("201 CREATED", {**uploaded, "created_by": "x", "created_at": 1_700_000_000})
+            file = {"id": str(uuid.uuid4()), "name": "a.txt", "size": 1, "extension": "txt", "mime_type": "text/plain"}
+            connection.reply("201 CREATED", {**file, "created_by": "x", "created_at": 1_700_000_000})
         elif path == "/chat-messages":
             with self._lock:
                 fate = self._chance.choice(self.fates)
+                if self.later is not None and sum(map(len, self.seen.values())) >= self.later[0]:
+                    fate = self.later[1]
                 self.seen[request.json["query"]].append(fate)
                 self.users.add(request.json["user"])
             self._answer(request.json, fate, connection)
@@ -69,6 +74,9 @@ class Storm:
             after = formatdate(usegmt=True) if fate == "429 date" else _AFTER[fate]
             said = {"code": "too_many_requests", "message": "Later.", "status": 429}
             connection.reply("429 TOO MANY REQUESTS", said, extra=f"Retry-After: {after}\r\n" if after else "")
+        elif fate == "401":
+            said = {"code": "unauthorized", "message": "Access token is invalid", "status": 401}
+            connection.reply("401 UNAUTHORIZED", said)
         elif fate in ("400", "refused"):
             said = "Too many requests. Please try again later." if fate == "400" else "That cannot be asked."
             connection.reply("400 BAD REQUEST", {"code": "invalid_param", "message": said, "status": 400})

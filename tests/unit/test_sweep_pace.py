@@ -138,10 +138,12 @@ FORM = "x is required in input form"
 @pytest.mark.parametrize(
     ("failure", "error", "at_first", "after_taken", "after_answer"),
     [
-        (Failure("unauthorized", ""), AuthenticationError("", status=401), True, False, False),
-        (Failure("forbidden", ""), AuthenticationError("", status=403), True, False, False),
+        (Failure("unauthorized", ""), AuthenticationError("", status=401), True, True, True),
+        (Failure("forbidden", ""), AuthenticationError("", status=403), True, True, True),
+        (Failure("not_json", ""), AuthenticationError("", status=403), True, False, False),
         (Failure("not_found", ""), NotFoundError("", status=404), True, False, False),
-        (Failure("app_unavailable", ""), APIError("", code="app_unavailable", status=400), True, True, False),
+        (Failure("app_unavailable", ""), APIError("", code="app_unavailable", status=400), True, True, True),
+        (Failure("app_unavailable", ""), None, True, True, False),
         (Failure("input", ""), InputError("", code="input"), True, True, False),
         (Failure("file", ""), InputError("", code="file"), False, False, False),
         (Failure("invalid_param", FORM), APIError(FORM, status=400), True, True, False),
