@@ -75,11 +75,11 @@ class Storm:
             said = {"code": "too_many_requests", "message": "Later.", "status": 429}
             connection.reply("429 TOO MANY REQUESTS", said, extra=f"Retry-After: {after}\r\n" if after else "")
         elif fate == "401":
-            said = {"code": "unauthorized", "message": "Access token is invalid", "status": 401}
-            connection.reply("401 UNAUTHORIZED", said)
+            withdrawn = {"code": "unauthorized", "message": "Access token is invalid", "status": 401}
+            connection.reply("401 UNAUTHORIZED", withdrawn)
         elif fate in ("400", "refused"):
-            said = "Too many requests. Please try again later." if fate == "400" else "That cannot be asked."
-            connection.reply("400 BAD REQUEST", {"code": "invalid_param", "message": said, "status": 400})
+            why = "Too many requests. Please try again later." if fate == "400" else "That cannot be asked."
+            connection.reply("400 BAD REQUEST", {"code": "invalid_param", "message": why, "status": 400})
         elif fate in ("500", "503"):
             connection.reply(f"{fate} NO", {"code": "internal_server_error", "message": "No.", "status": int(fate)})
         elif fate == "502":
@@ -106,8 +106,8 @@ class Storm:
         if fate == "cut":
             connection.reset()
         if fate == "error":
-            said = "completion_request_error"
-            connection.event(event="error", code=said, status=400, message="No.", message_id=message)
+            code = "completion_request_error"
+            connection.event(event="error", code=code, status=400, message="No.", message_id=message)
         elif fate != "no end":
             connection.event(event="message", answer=answer[5:], **ids)
             if fate == "replaced":
