@@ -93,3 +93,21 @@ def test_what_ends_an_app_in_the_middle_ends_it_at_once(fate: str) -> None:
         storm.later = None
         sweep.run(progress=False)
     assert sorted(fates[-1] for fates in storm.seen.values()) == ["well"] * 60
+
+
+def test_a_gateway_without_a_server_fails_few_cases_and_ends_the_run() -> None:
+    """As while a server is started again: the cases that are left are not asked one after another in vain."""
+    storm = Storm(0, ["well"])
+    storm.later = 20, "502"
+    with serving(storm) as server:
+        dify = Dify(api_key=KEY, base_url=server.url, retry=0)
+        sweep = Sweep(dify, [{"q": f"question {number}"} for number in range(90)], "{{ q }}", concurrency=4)
+        with pytest.raises(DifyError, match="asked nothing more"):
+            sweep.run(progress=False)
+        failed = sum(fates == ["502"] for fates in storm.seen.values())
+        assert Retries().tries <= failed <= Retries().tries + 4
+        counts = sweep.results["state"].value_counts()
+        assert (counts["succeeded"], counts["failed"], counts["not_run"]) == (20, failed, 70 - failed)
+        storm.later = None
+        sweep.run(progress=False)
+    assert sorted(fates[-1] for fates in storm.seen.values()) == ["well"] * 90
