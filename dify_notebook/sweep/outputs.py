@@ -20,6 +20,8 @@ ERROR = "error"
 """The column of reasons."""
 ANSWER = "answer"
 """The output of apps that answer in text: all of it."""
+EXACT = 2**53
+"""The largest of the whole numbers that a float keeps, all of them."""
 _FENCE = "```"
 _LENGTH = 500
 """Characters of a reason."""
@@ -165,7 +167,10 @@ def series(values: list[Any], index: Any, dtype: str | None = None) -> pd.Series
 
 
 def dtype_of(values: Sequence[Any]) -> Any:
-    """string, boolean, Int64, float64, or object where they are of several kinds, structures or too large."""
+    """string, boolean, Int64, float64, or object where they are of several kinds, structures or too large.
+
+    Whole numbers beside others are floats where a float keeps all their digits.
+    """
     kinds = {type(value) for value in values if value is not None}
     if not kinds or kinds == {str}:
         return "string"
@@ -174,4 +179,5 @@ def dtype_of(values: Sequence[Any]) -> Any:
     if kinds == {int}:
         fits = all(-(2**63) <= value < 2**63 for value in values if value is not None)
         return "Int64" if fits else object
-    return "float64" if kinds <= {int, float} else object
+    exact = all(abs(value) <= EXACT for value in values if type(value) is int)
+    return "float64" if kinds <= {int, float} and exact else object

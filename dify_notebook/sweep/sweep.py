@@ -17,7 +17,7 @@ from . import arguments
 from .design import Design, Script, read
 from .job import Job, Request
 from .records import Outcome
-from .rows import table
+from .rows import as_it_is, table
 from .running import Running
 from .store import Store
 
@@ -61,6 +61,7 @@ class Sweep:
             published version of that id), a list of names, or a dict from your own names to any of these or to
             (client, workflow id).
         over: a DataFrame of pandas or polars, or a list of dicts, a question for each row; None is one question.
+            What becomes of it after this changes nothing.
         query: a text with `{{ column }}` or `{{ row.column }}`; a list of texts is a script of several turns in one
             conversation; a dict names several prompts, each a variant. None for apps that take inputs alone.
         inputs: by name. A list varies: each of its values is a variant of its own. The name of a column is that
@@ -106,7 +107,7 @@ class Sweep:
             query=query,
             inputs=inputs,
             files=files,
-            over=over,
+            over=as_it_is(over),
             id=id,
             cluster=cluster,
             repeats=arguments.whole_number("repeats", repeats, 1, arguments.MOST_REPEATS),
@@ -116,7 +117,7 @@ class Sweep:
         seconds = arguments.seconds("timeout", timeout)
         if user is not None:
             check_user(user)
-        read(design, table(over))
+        read(design, table(design.over))
         self._job = Job(apps, design, Store.open(store), user=user, concurrency=at_once, timeout=seconds)
         self._budget: Limit | None = None
 
