@@ -70,7 +70,8 @@ def columns(outputs: Any, taken: Sequence[str]) -> Columns:
     for name in [*(names or ()), ERROR]:
         if name in taken:
             said = t("sweep.map.taken", name=one_line(name, 80))
-            raise InputError(said, code="outputs", hint=t("sweep.map.rename_hint"))
+            hint = t("sweep.map.error_hint" if name == ERROR else "sweep.map.rename_hint")
+            raise InputError(said, code="outputs", hint=hint)
     return Columns(names)
 
 
