@@ -252,6 +252,8 @@ def test_nodes_and_thoughts_come_from_the_tapes_and_join() -> None:
         thought = thoughts(cases, store)
     assert thought[["case", "turn", "message_id", "tool"]].values.tolist() == [[cases[0].id, 2, "m2", "search"]]
     assert store.reads == 6
+    both = nodes([case(3, prompt="a"), case(3, prompt="b")], Records([answered(case(3), said(tape="t1"))], turns=turns))
+    assert both["node_id"].tolist() == ["a", "b"], "one case is told of once, also where two variants send the same"
     assert list(nodes([], store).columns) == list(SWEEP_NODES.names)
     assert list(thoughts([], store).columns) == list(SWEEP_THOUGHTS.names)
 
