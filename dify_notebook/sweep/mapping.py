@@ -17,7 +17,7 @@ from .design import Design, Script, read
 from .job import REFUSED, Job, Request
 from .outputs import Columns, Row, added, columns, dtype_of, row_of
 from .progress import SECONDS, ProgressLine
-from .rows import Table, as_it_is, table
+from .rows import as_it_is, table
 from .running import Running, ending
 from .store import Store
 
@@ -150,7 +150,7 @@ def map_rows(
         names = ", ".join(one_line(name, 40) for name in rows.columns[:20])
         raise InputError(t("sweep.map.same", columns=names or "-"), code="query")
     job = Job({_APP: dify}, design, Store.open(store), user=None, concurrency=at_once, timeout=seconds)
-    return MapRun(job, Request(budget=limit), as_pandas(rows), wanted, progress)
+    return MapRun(job, Request(budget=limit), as_pandas(over), wanted, progress)
 
 
 def numbered(over: Any) -> Any:
@@ -158,12 +158,13 @@ def numbered(over: Any) -> Any:
     return over.set_axis(range(len(over)), axis=0) if hasattr(over, "set_axis") else over
 
 
-def as_pandas(rows: Table) -> pd.DataFrame:
+def as_pandas(over: Any) -> pd.DataFrame:
     """The table as a DataFrame of pandas; one that is one already as it is."""
     import pandas as pd
 
-    if isinstance(rows.source, pd.DataFrame):
-        return rows.source
+    if isinstance(over, pd.DataFrame):
+        return over
+    rows = table(over)
     columns = {name: rows.cells(name) for name in rows.columns}
     return pd.DataFrame({name: pd.Series(cells, dtype=_gapped(cells)) for name, cells in columns.items()})
 

@@ -16,12 +16,12 @@ from .records import Answer, Outcome, State
 if TYPE_CHECKING:
     import pandas as pd
 
+EXACT = 2**53
+"""Up to this a float keeps all whole numbers."""
 ERROR = "error"
 """The column of reasons."""
 ANSWER = "answer"
 """The output of apps that answer in text: all of it."""
-EXACT = 2**53
-"""The largest of the whole numbers that a float keeps, all of them."""
 _FENCE = "```"
 _LENGTH = 500
 """Characters of a reason."""

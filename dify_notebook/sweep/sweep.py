@@ -103,11 +103,12 @@ class Sweep:
     ) -> None:
         if apps is None or (isinstance(apps, Mapping | Sequence) and not apps):
             raise InputError(t("sweep.arguments.no_app"), code="apps")
+        over = as_it_is(over)
         design = Design(
             query=query,
             inputs=inputs,
             files=files,
-            over=as_it_is(over),
+            over=over,
             id=id,
             cluster=cluster,
             repeats=arguments.whole_number("repeats", repeats, 1, arguments.MOST_REPEATS),
@@ -117,7 +118,7 @@ class Sweep:
         seconds = arguments.seconds("timeout", timeout)
         if user is not None:
             check_user(user)
-        read(design, table(design.over))
+        read(design, table(over))
         self._job = Job(apps, design, Store.open(store), user=user, concurrency=at_once, timeout=seconds)
         self._budget: Limit | None = None
 
