@@ -220,6 +220,16 @@ def test_a_workflows_outputs_are_columns_by_name(server: LocalServer) -> None:
     assert named["error"].str.startswith("no_output: ").all()
 
 
+def test_other_outputs_of_a_kept_map_are_not_asked_again(server: LocalServer, tmp_path: Path) -> None:
+    df = pd.DataFrame({"body": ["a crash\nanother crash", "one refund"]}, index=["x", "y"])
+    kept: dict[str, Any] = {"inputs": {"text": "body"}, "store": tmp_path / "runs", "progress": False}
+    asking = Dify(api_key=server.api_key("tally"), base_url=server.base_url)
+    assert asking.map(df, outputs=["wors"], **kept)["error"].str.startswith("no_output: ").all()
+    tapes = sorted((tmp_path / "runs").rglob("*"))
+    assert list(asking.map(df, outputs=["rows"], **kept)["rows"]) == [2, 1]
+    assert sorted((tmp_path / "runs").rglob("*")) == tapes
+
+
 def test_an_input_that_does_not_fit_is_named_before_anything_is_sent(server: LocalServer) -> None:
     tally = Dify(api_key=server.api_key("tally"), base_url=server.base_url)
     with pytest.raises(InputError, match="txet"):
