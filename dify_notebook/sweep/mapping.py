@@ -100,8 +100,9 @@ class MapRun:
 
     def now(self) -> pd.DataFrame:
         """Ask on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
+        interrupted = "sweep.map.interrupted" if self._job.store.path is None else "sweep.run.interrupted"
         try:
-            self._ended = Running(self._job, self._request).watched(self._shown)
+            self._ended = Running(self._job, self._request).watched(self._shown, interrupted)
         except DifyError as problem:
             self._note(problem)
         except KeyboardInterrupt:

@@ -123,8 +123,12 @@ def test_where_a_run_stops_rows_say_so(app: tuple[ScriptedApp, RawServer], tmp_p
     assert Counter(body["query"] for body in script.questions) == dict.fromkeys(texts, 1)
 
 
-def test_an_interrupt_gives_back_what_came(app: tuple[ScriptedApp, RawServer]) -> None:
+@pytest.mark.parametrize("keeps", [False, True])
+def test_an_interrupt_gives_back_what_came(
+    keeps: bool, app: tuple[ScriptedApp, RawServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script, server = app
+    store = tmp_path / "runs" if keeps else None
 
     def interrupt() -> None:
         while script.partials < 1 or len(script.questions) < 2:
@@ -133,8 +137,9 @@ def test_an_interrupt_gives_back_what_came(app: tuple[ScriptedApp, RawServer]) -
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    out = scripted_client(server).map(["slow one", "slow two", "fine"], concurrency=2, progress=False)
+    out = scripted_client(server).map(["slow one", "slow two", "fine"], concurrency=2, store=store, progress=True)
     thread.join(10)
+    assert ("only with store=" in capsys.readouterr().err) is not keeps
     stopped = out["error"].dropna()
     assert len(stopped) >= 1
     assert all(error.startswith(("stopped: ", "not_run: ")) for error in stopped)
