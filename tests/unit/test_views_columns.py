@@ -174,6 +174,14 @@ def test_a_price_is_the_sum_of_the_nodes_or_missing() -> None:
     assert rows["Price"] == ["$0.03", "\u2013"]
 
 
+def test_seconds_and_the_first_text_are_of_one_clock() -> None:
+    flow = Workflow(id="run", elapsed=0.01, total_steps=5)
+    seen = Turn(status="succeeded", workflow=flow, timing=Timing(total=0.05, first_token=0.02))
+    rows = {row[0]: row[1:] for row in measures([Entry("a", seen), Entry("b", Turn(workflow=flow))], EN)}
+    assert rows["Seconds"] == ["0.05", "0.01"], "without a clock of this side the server's counts"
+    assert rows["First text after (s)"] == ["0.02", "\u2013"]
+
+
 def test_what_none_of_them_tells_is_no_row() -> None:
     rows = measures([Entry("a", Turn(status="stopped")), Entry("b")], EN)
     assert rows == [["Status", "\u25a0 Stopped", "\u00b7 Waiting for its turn"]]
