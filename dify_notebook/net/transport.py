@@ -150,7 +150,7 @@ class LoopPool:
             InputError: it gets no permit, see `AdaptiveLimiter`.
         """
         if bypass:
-            self._bypass = self._bypass or self._make(POOL, True)
+            self._bypass = self._bypass or self._make(MAX_CONNECTIONS, True)  # all answers may be stopped at once
             return await _send(self._bypass, build(self._bypass), **options)
         permit = await self.limiter.acquire(owner)
         client: httpx.AsyncClient | None = None
