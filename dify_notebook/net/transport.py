@@ -41,7 +41,7 @@ KEEPALIVE_SECONDS = 1.0
 
 #: Connections of one httpx client. Its pool looks through all of them for every request, so several
 #: small pools serve many connections better than one large one (see tests/benchmarks/bench_paging.py).
-POOL = 4
+POOL = 2
 
 
 class KeyAuth(httpx.Auth):
@@ -117,7 +117,7 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 class LoopPool:
-    """The connections of one running loop: a limiter, and behind it clients of four connections each.
+    """The connections of one running loop: a limiter, and behind it clients of `POOL` connections each.
 
     Args:
         make: makes a client of so many connections, with the key or without.
