@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import pytest
@@ -225,8 +226,13 @@ def test_old_runs_go_within_a_minute(tmp_path: Path) -> None:
 
 
 def test_a_tape_that_is_kept_does_not_look_through_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
-    monkeypatch.setattr(os, "scandir", lambda path, scan=os.scandir: looks.append(path) or scan(path))
+    looks, scandir = [], os.scandir
+
+    def look(path: Path) -> Any:
+        looks.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", look)
     tape, now = taped("examples/chat_basic"), [1_000_000_000.0]
     one = RunStore(tmp_path / "one", max_age=1e12).add(tape, "m")
     assert one is not None
