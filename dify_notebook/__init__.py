@@ -4,6 +4,7 @@
 Dify, AsyncDify             the client, plain and async;  Bounds: how much it takes
 ChatPanel                   a conversation with an app, in the notebook
 Turn                        one question and all that came back
+Sweep                       many questions to several apps, kept and compared;  dify.map(df) asks every row of a table
 History, frames             logs of conversations, and everything else, as pandas tables
 local.serve()               the embedded server
 run(coro)                   a coroutine from a synchronous cell
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .net.sync import Dify
     from .panel.widget import ChatPanel
     from .session import Session
+    from .sweep.sweep import Sweep
     from .tape import Tape
     from .turn.state import Turn
 
@@ -36,6 +38,7 @@ __all__ = [
     "DifyError",
     "History",
     "Session",
+    "Sweep",
     "Tape",
     "Turn",
     "__version__",
@@ -58,6 +61,7 @@ _HOMES = {
     "DifyError": "errors",
     "History": "frames.history",
     "Session": "session",
+    "Sweep": "sweep.sweep",
     "Tape": "tape",
     "Turn": "turn.state",
     "run": "aio",

@@ -6,6 +6,8 @@ has left, or some other program's object. What is said there is never worth an e
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import warnings
 from contextlib import suppress
@@ -60,6 +62,48 @@ def write(text: str, stream: Any = None) -> None:
         stream.write(text.encode("ascii", "replace").decode("ascii"))
     if (flush := getattr(stream, "flush", None)) is not None:
         flush()
+
+
+def watched() -> Any:
+    """Where somebody looks: the cell's output in a kernel, else a terminal; None where nobody does."""
+    if type(sys.stdout).__name__ == "OutStream":  # ipykernel's
+        return sys.stdout
+    if is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
+        return sys.stderr
+    return None
+
+
+class StatusLine:
+    """A line that is written again and again over itself; plain text, so that it needs no widget.
+
+    Args:
+        stream: None writes nothing.
+        of: what it tells, for the log where it cannot be written.
+    """
+
+    def __init__(self, stream: Any, of: str) -> None:
+        self.stream = stream
+        self._of = of
+        self._length = 0
+
+    def write(self, text: str, end: str = "") -> None:
+        """Write it over what was written before. What it tells of is worth more than the line: nothing is raised."""
+        if self.stream is None:
+            return
+        blank = " " * max(0, self._length - len(text))
+        self._length = 0 if end else len(text)
+        try:
+            write(f"\r{text}{blank}{end}", self.stream)
+        except Exception as problem:
+            self.stream = None
+            complain(f"{self._of} cannot be written", problem)
+
+    @property
+    def room(self) -> int:
+        """Characters that fit into a line; one that wraps could not be written over."""
+        if is_terminal(self.stream):
+            return shutil.get_terminal_size().columns - 1
+        return 120
 
 
 def say(text: str, to: Literal["stdout", "stderr"] = "stdout") -> bool:

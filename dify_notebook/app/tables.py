@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ..i18n import t
 from .invalid import Unserializable
 
 
@@ -21,15 +22,19 @@ def is_table(value: Any) -> bool:
 
 
 def is_row(value: Any) -> bool:
-    """Whether it is the row of a table: a Series of pandas, a DataFrame of one row, a named tuple."""
+    """Whether it is the row of a table: a Series of pandas, a DataFrame of one row, a named tuple, a `Row`."""
     if isinstance(value, tuple):
         return hasattr(value, "_asdict")
+    if isinstance(value, Row):
+        return True
     frame = type(value).__name__ == "DataFrame"
     return is_table(value) and (len(value) == 1 if frame else module_of(value) == "pandas")
 
 
 def cells_of(row: Any) -> dict[str, Any]:
     """The cells of a table's row by column."""
+    if isinstance(row, Row):
+        return dict(row._cells)
     if isinstance(row, tuple):
         return dict(row._asdict())  # type: ignore[attr-defined]
     if type(row).__name__ == "Series":
@@ -38,6 +43,49 @@ def cells_of(row: Any) -> dict[str, Any]:
         return dict(row.row(0, named=True))
     # One by one: a row as a Series would make all numbers floats where one is.
     return {_label(name): row.iloc[0, index] for index, name in enumerate(row.columns)}
+
+
+class Row:
+    """A row of a table, as a text or an expression names it: `row.question`, `row["my question"]`.
+
+    Every attribute is a column, whatever it is called.
+    """
+
+    __slots__ = ("_cells",)
+
+    def __init__(self, cells: Mapping[str, Any]) -> None:
+        self._cells = cells
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._cells:
+            return self._cells[name]
+        raise AttributeError(self._unknown(name))
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._cells:
+            return self._cells[name]
+        raise KeyError(self._unknown(name))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._cells
+
+    def __repr__(self) -> str:
+        return f"Row({dict(self._cells)!r})"
+
+    def _unknown(self, name: object) -> str:
+        return t("magic.beside.no_column", name=name, columns=", ".join(self._cells) or "–")
+
+
+def is_rows(value: Any) -> bool:
+    """Whether it is a table of rows: a DataFrame, or a list of dicts."""
+    if isinstance(value, list):
+        return bool(value) and isinstance(value[0], Mapping)
+    return is_table(value) and type(value).__name__ == "DataFrame"
+
+
+def columns_of(table: Any) -> tuple[str, ...]:
+    """The columns of a table of rows; of a list of dicts those of its first row."""
+    return tuple(str(name) for name in (table[0] if isinstance(table, list) else table.columns))
 
 
 def csv_of(value: Any, limit: int, cell: Callable[[Any, str], str]) -> str:

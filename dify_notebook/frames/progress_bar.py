@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 import time
-from typing import Any
 
-from ..console import complain, is_terminal, write
+from ..console import StatusLine
+from ..console import watched as _stream
 from ..i18n import t
 from .progress import Progress
 
@@ -27,8 +25,8 @@ class ProgressBar:
 
     def __init__(self, progress: Progress, shown: bool | None = None) -> None:
         self._progress = progress
-        self._stream: Any = _stream() if shown is None else (_stream() or sys.stderr if shown else None)
-        self._length = 0
+        stream = _stream() if shown is None else (_stream() or sys.stderr if shown else None)
+        self._line = StatusLine(stream, "how far a fetch is")
         self._last = 0.0
 
     def show(self) -> None:
@@ -37,38 +35,12 @@ class ProgressBar:
         if now - self._last >= SECONDS and now - self._progress.started >= SECONDS:
             self._last = now
             text = line(self._progress)
-            self._write(bar(self._progress, self._room() - len(text)) + text)
+            self._line.write(bar(self._progress, self._line.room - len(text)) + text)
 
     def end(self) -> None:
         """Write how it went, and leave the line."""
         if self._last or self._progress.failures:
-            self._write(line(self._progress, ended=True), end="\n")
-
-    def _write(self, text: str, end: str = "") -> None:
-        if self._stream is None:
-            return
-        blank = " " * max(0, self._length - len(text))
-        self._length = len(text)
-        try:
-            write(f"\r{text}{blank}{end}", self._stream)
-        except Exception as problem:  # what is fetched is worth more than the line
-            self._stream = None
-            complain("how far a fetch is cannot be written", problem)
-
-    def _room(self) -> int:
-        """Characters that fit into a line; one that wraps could not be written over."""
-        if is_terminal(self._stream):
-            return shutil.get_terminal_size().columns - 1
-        return 120
-
-
-def _stream() -> Any:
-    """Where somebody looks: the cell's output in a kernel, else a terminal; None where nobody does."""
-    if type(sys.stdout).__name__ == "OutStream":  # ipykernel's
-        return sys.stdout
-    if is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
-        return sys.stderr
-    return None
+            self._line.write(line(self._progress, ended=True), end="\n")
 
 
 def bar(progress: Progress, room: int) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from .fallback import OnSubmit, View
-from .modes import Mode, check_environment, choose_mode, mode_from_environment, open_view
+from .modes import Mode, check_environment, choose_mode, mode_from_environment, open_columns, open_view
 
 __all__ = [
-    "Mode", "OnSubmit", "View", "check_environment", "choose_mode", "close", "mode_from_environment", "open_view",
+    "Mode", "OnSubmit", "View", "check_environment", "choose_mode", "close", "mode_from_environment",
+    "open_columns", "open_view",
 ]  # fmt: skip
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol
 
 from .. import console
 from ..i18n import Language, current_language, t
 from ..printable import shown
 from ..turn.state import Turn
+from .state import S, Shown
 
 NEVER = 3600.0
 """Seconds until something is due where nothing is: nobody waits so long, and every timer can."""
@@ -24,8 +25,8 @@ in the words of the reader: then the form still waits, with all that was typed. 
 """
 
 
-class View(Protocol):
-    """A turn shown while it runs; its methods are called from one thread at a time.
+class StateView(Protocol[Shown]):
+    """Something shown while it runs, a turn or several; its methods are called from one thread at a time.
 
     view.show()
     while not run.done:
@@ -41,7 +42,7 @@ class View(Protocol):
         """Begin, in the cell that runs now."""
         ...
 
-    def update(self, turn: Turn, now: float) -> None:
+    def update(self, turn: Shown, now: float) -> None:
         """Show this state when it is time to; `now` in seconds since sent."""
         ...
 
@@ -53,7 +54,7 @@ class View(Protocol):
         """Another turn comes in this place before any has ended in it: its seconds begin at 0."""
         ...
 
-    def finish(self, turn: Turn) -> None:
+    def finish(self, turn: Shown) -> None:
         """Leave behind what stays. Of a turn that is paused this is its form, for as long as it waits."""
         ...
 
@@ -65,16 +66,17 @@ class View(Protocol):
         """
         ...
 
-    def renew(self, turn: Turn) -> None:
+    def renew(self, turn: Shown) -> None:
         """What the paused turn that was left behind says of itself has changed, and it still waits."""
         ...
 
 
-ViewFactory = Callable[[], View]
+class View(StateView[Turn], Protocol):
+    """A turn shown while it runs."""
 
 
-class FallbackView:
-    """Shows a turn with the first of some kinds of view that works here.
+class FallbackView(Generic[S]):
+    """Shows a turn, or several, with the first of some kinds of view that works here.
 
     A frontend may refuse a widget, a display publisher or a terminal may be broken. Each problem is logged, once for
     its kind. While the answer comes, a view that failed rests; at the end it is asked once more, then the plainer ones.
@@ -85,11 +87,14 @@ class FallbackView:
     """
 
     def __init__(
-        self, factories: Sequence[ViewFactory], end_factories: Sequence[ViewFactory], lang: Language | None = None
+        self,
+        factories: Sequence[Callable[[], StateView[S]]],
+        end_factories: Sequence[Callable[[], StateView[S]]],
+        lang: Language | None = None,
     ) -> None:
         self._factories, self._end_factories = factories, end_factories
         self._lang = lang or current_language()
-        self.view: View | None = None
+        self.view: StateView[S] | None = None
         """What shows it; None where nothing could."""
         self._resting = False
 
@@ -105,7 +110,7 @@ class FallbackView:
                 self.view = view
                 return
 
-    def update(self, turn: Turn, now: float) -> None:
+    def update(self, turn: S, now: float) -> None:
         """Show this state when it is time to; `now` in seconds since sent."""
         if self.view is None or self._resting:
             return
@@ -124,7 +129,7 @@ class FallbackView:
         if self.view is not None:
             self.view.next_turn()
 
-    def finish(self, turn: Turn) -> None:
+    def finish(self, turn: S) -> None:
         """Leave behind what stays; where it cannot be shown, say where it is."""
         if self.view is not None and self._finished(self.view, turn):
             return
@@ -148,7 +153,7 @@ class FallbackView:
             self._resting = True
             self._log_failure(problem)
 
-    def renew(self, turn: Turn) -> None:
+    def renew(self, turn: S) -> None:
         """What the paused turn that was left behind says of itself has changed."""
         if self.view is None:
             return
@@ -157,7 +162,7 @@ class FallbackView:
         except Exception as problem:
             self._log_failure(problem)
 
-    def _finished(self, view: View, turn: Turn, show_first: bool = False) -> bool:
+    def _finished(self, view: StateView[S], turn: S, show_first: bool = False) -> bool:
         try:
             if show_first:
                 view.show()

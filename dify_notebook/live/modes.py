@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from IPython.core.getipython import get_ipython
 
 from ..errors import ConfigError
 from ..i18n import Language, is_language, t
 from ..printable import one_line
-from .fallback import FallbackView, OnSubmit, View, ViewFactory
+from ..turn.state import Turn
+from .fallback import FallbackView, OnSubmit, StateView, View
 from .outputs import CellOutput, Placeholder, captured, output_widget
 from .plain import EndView, HtmlView, TextView
+
+if TYPE_CHECKING:
+    from .columns import Answers
+
+F = TypeVar("F", bound=Callable[[], Any])
 
 Mode = Literal["widget", "html", "text", "off"]
 MODES: tuple[Mode, ...] = ("widget", "html", "text", "off")
@@ -73,6 +79,56 @@ def _best_mode() -> Mode:
         return "html"
 
 
+def open_columns(
+    lang: Language | None = None,
+    on_stop: Callable[[], object] | None = None,
+    mode: Mode | None = None,
+    *,
+    blocking: bool = True,
+) -> FallbackView[Answers]:
+    """A view of several answers beside each other, of the kind that fits here, not yet shown.
+
+    It is given a `views.columns.Page` each time, and at the end that or a `views.answer_table.Table`. Whatever breaks
+    in it, it raises nothing. `on_stop` and `blocking` as in `LiveColumns`.
+
+    Raises:
+        ConfigError: as `mode_from_environment`; not where `mode` is given.
+    """
+    from .columns import EndColumns, HtmlColumns, LiveColumns, TextColumns
+
+    mode = mode or choose_mode()
+    inside = output_widget() is not None
+
+    def live() -> StateView[Answers]:
+        return LiveColumns(lang, on_stop, blocking)
+
+    def html() -> StateView[Answers]:
+        return HtmlColumns(lang, Placeholder() if inside else CellOutput())
+
+    def text() -> StateView[Answers]:
+        return TextColumns(lang)
+
+    def at_end() -> StateView[Answers]:
+        return EndColumns(lang)
+
+    return FallbackView(*_in_order(mode, inside, live, html, text, at_end), lang)
+
+
+def _in_order(mode: Mode, inside: bool, live: F, html: F, text: F, at_end: F) -> tuple[list[F], list[F]]:
+    """The views to begin with, and those that show an end where the first could not, the best first.
+
+    Args:
+        inside: whether an `ipywidgets.Output` takes what is displayed, which takes no widget of ours.
+    """
+    factories: dict[Mode, list[F]] = {
+        "widget": [html, at_end] if inside else [live, html, text],
+        "html": [html, at_end] if inside else [html, text],
+        "text": [text],
+        "off": [at_end],
+    }
+    return factories[mode], [text] if mode == "text" else [at_end, text]
+
+
 def open_view(
     lang: Language | None = None,
     on_stop: Callable[[], object] | None = None,
@@ -80,7 +136,7 @@ def open_view(
     *,
     blocking: bool = True,
     on_submit: OnSubmit | None = None,
-) -> FallbackView:
+) -> FallbackView[Turn]:
     """A view of the kind that fits here, not yet shown. Whatever breaks in it, it raises nothing.
 
     `on_stop`, `on_submit` and `blocking` as in `LiveView`; only the widget has a Stop button and forms that can be
@@ -106,10 +162,4 @@ def open_view(
     def at_end() -> View:
         return EndView(lang)
 
-    factories: dict[Mode, list[ViewFactory]] = {
-        "widget": [html, at_end] if inside else [live, html, text],
-        "html": [html, at_end] if inside else [html, text],
-        "text": [text],
-        "off": [at_end],
-    }
-    return FallbackView(factories[mode], [text] if mode == "text" else [at_end, text], lang)
+    return FallbackView(*_in_order(mode, inside, live, html, text, at_end), lang)

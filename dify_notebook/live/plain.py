@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Generic
+
 from .. import console, views
 from ..i18n import Language, current_language
 from ..turn.state import Turn
 from .fallback import NEVER
 from .outputs import CellOutput, Placeholder
+from .state import S, State
 
 HTML_EVERY = 0.5
 """Seconds between two forms of an output that is sent whole, at least."""
@@ -15,8 +18,8 @@ HTML_BYTES = 30_000
 TEXT_EVERY = 0.05
 
 
-class _RateLimited:
-    """Rests after each output; a turn that ended never waits."""
+class RateLimited:
+    """Rests after each output; what ended never waits."""
 
     _next_output = 0.0
     """When the next output may come, in seconds since the question was sent."""
@@ -29,11 +32,11 @@ class _RateLimited:
         """Another turn comes in this place: its seconds begin at 0."""
         self._next_output = 0.0
 
-    def _early(self, turn: Turn, now: float) -> bool:
-        return turn.status == "running" and now < self._next_output
+    def _early(self, state: State, now: float) -> bool:
+        return state.status == "running" and now < self._next_output
 
 
-class TextView(_RateLimited):
+class TextView(RateLimited):
     """Prints what is new; for a terminal."""
 
     def __init__(self, lang: Language | None = None) -> None:
@@ -71,56 +74,81 @@ class TextView(_RateLimited):
             raise
 
 
-class HtmlView(_RateLimited):
+class HtmlOutput(RateLimited, Generic[S]):
     """Replaces the output by the whole as HTML, at most twice a second and within a byte budget."""
 
     def __init__(self, lang: Language | None = None, output: CellOutput | Placeholder | None = None) -> None:
         self.lang: Language = lang or current_language()
         self._output = output or CellOutput()
-        self._turn: Turn | None = None
+        self._state: S | None = None
+
+    def _first(self) -> dict[str, str]:
+        """What is shown before anything came."""
+        raise NotImplementedError
+
+    def _passing(self, state: S) -> dict[str, str]:
+        """What is shown of a state that may be replaced."""
+        raise NotImplementedError
+
+    def _saved(self, state: S) -> dict[str, str]:
+        """What is left behind."""
+        raise NotImplementedError
 
     def show(self) -> None:
-        """Show an empty turn, to be replaced."""
-        self._output.show(self._bundle(Turn()))
+        """Show that it begins, to be replaced."""
+        self._output.show(self._first())
 
-    def update(self, turn: Turn, now: float) -> None:
+    def update(self, state: S, now: float) -> None:
         """Show this state if it is new and time to."""
-        if turn is self._turn or self._early(turn, now):
+        if state is self._state or self._early(state, now):
             return
-        self._turn = turn
-        bundle = self._bundle(turn)
+        self._state = state
+        bundle = self._passing(state)
         size = sum(len(text.encode()) for text in bundle.values())
         self._next_output = now + max(HTML_EVERY, size / HTML_BYTES)
         self._output.replace(bundle)
 
-    def finish(self, turn: Turn) -> None:
+    def finish(self, state: S) -> None:
         """Leave the saved form."""
-        self._output.end(views.bundle(turn, lang=self.lang))
+        self._output.end(self._saved(state))
 
     def go_on(self, blocking: bool = False) -> None:
         """The output is replaced again."""
         self._next_output = 0.0
 
-    def renew(self, turn: Turn) -> None:
+    def renew(self, state: S) -> None:
         """The saved form again."""
-        self.finish(turn)
-
-    def _bundle(self, turn: Turn) -> dict[str, str]:
-        html, text = views.html(turn, lang=self.lang), views.text(turn, lang=self.lang)
-        return {"text/html": html, "text/plain": text}
+        self.finish(state)
 
 
-class EndView:
+class HtmlView(HtmlOutput[Turn]):
+    """A turn as HTML that is replaced."""
+
+    def _first(self) -> dict[str, str]:
+        return self._passing(Turn())
+
+    def _passing(self, state: Turn) -> dict[str, str]:
+        return {"text/html": views.html(state, lang=self.lang), "text/plain": views.text(state, lang=self.lang)}
+
+    def _saved(self, state: Turn) -> dict[str, str]:
+        return views.bundle(state, lang=self.lang)
+
+
+class EndOutput(Generic[S]):
     """Shows nothing before the end, and then one output: for captured cells."""
 
     def __init__(self, lang: Language | None = None) -> None:
         self.lang: Language = lang or current_language()
         self._output = CellOutput()
 
+    def _saved(self, state: S) -> dict[str, str]:
+        """What is left behind."""
+        raise NotImplementedError
+
     def show(self) -> None:
         """Nothing yet."""
 
-    def update(self, turn: Turn, now: float) -> None:
+    def update(self, state: S, now: float) -> None:
         """Nothing yet."""
 
     def due(self, now: float) -> float:
@@ -130,9 +158,9 @@ class EndView:
     def next_turn(self) -> None:
         """Nothing before the end."""
 
-    def finish(self, turn: Turn) -> None:
+    def finish(self, state: S) -> None:
         """Show the saved form; of a run that went on, in place of the one before."""
-        bundle = views.bundle(turn, lang=self.lang)
+        bundle = self._saved(state)
         if self._output.shown:
             self._output.replace(bundle)
         else:
@@ -141,6 +169,13 @@ class EndView:
     def go_on(self, blocking: bool = False) -> None:
         """Nothing before the next end."""
 
-    def renew(self, turn: Turn) -> None:
+    def renew(self, state: S) -> None:
         """The saved form again."""
-        self.finish(turn)
+        self.finish(state)
+
+
+class EndView(EndOutput[Turn]):
+    """The saved form of a turn, at its end."""
+
+    def _saved(self, state: Turn) -> dict[str, str]:
+        return views.bundle(state, lang=self.lang)

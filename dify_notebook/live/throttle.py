@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic
 
-from ..turn.state import Turn
 from ..views.block import Block
 from .channel import Channel
+from .state import S
 
 TICK = 0.5
 """Seconds between two drawings when nothing came: the seconds shown go on."""
 
 
-class Throttle:
-    """Draws a turn when it is time to, and knows what was drawn last.
+class Throttle(Generic[S]):
+    """Draws a turn, or several as one, when it is time to, and knows what was drawn last.
 
     A running turn waits while its channel rests. Then it is drawn if it changed, and without that each `TICK` and when
     the channel has something to repair. One that ended never waits, and is drawn once.
@@ -27,13 +28,13 @@ class Throttle:
     def __init__(self, channel: Channel, clock: Callable[[], float]) -> None:
         self._channel = channel
         self._clock = clock
-        self.turn: Turn | None = None
+        self.turn: S | None = None
         """What was drawn last."""
         self.now = 0.0
         """When that was, in seconds since the question was sent."""
         self._waiting = False
 
-    def draw(self, turn: Turn, now: float, blocks: Callable[[Turn, float], Block]) -> tuple[Block, float] | None:
+    def draw(self, turn: S, now: float, blocks: Callable[[S, float], Block]) -> tuple[Block, float] | None:
         """The blocks of this state and the seconds that drawing them took; None when it is not time to."""
         changed = turn is not self.turn
         if turn.status == "running":

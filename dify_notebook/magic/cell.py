@@ -78,7 +78,7 @@ def build_request(
         DifyError: something does not fit, and why.
     """
     text = "" if arguments.as_inputs else body if arguments.no_vars else expand(body, namespace, first_line=2)
-    text = _without_blank_ends(text)
+    text = without_blank_ends(text)
     files: list[Any] = []
     for name in arguments.files:
         source = expanded(name, arguments, namespace, "-f")
@@ -140,7 +140,7 @@ def _check_options(arguments: Arguments, app: KnownApp, app_session: AppSession)
                 raise InputError(t(key, option=option.names[0], app=app_session.named_with_kind), code="magic_line")
 
 
-def _without_blank_ends(text: str) -> str:
+def without_blank_ends(text: str) -> str:
     """The text without the blank lines in front and the blanks behind; its first line keeps its indentation."""
     blank = len(text) - len(text.lstrip())
     return text[text.rfind("\n", 0, blank) + 1 :].rstrip()

@@ -41,6 +41,10 @@ _FLAGS = ("--details",)
 _CELL = re.compile(r"\A\s*%%dify(?=\s)[ \t]*")
 _LINE = re.compile(r"\A\s*%dify(?=\s)[ \t]*")
 _NAME_IN_BRACES = re.compile(r"(?<!\\)\{\{\s*([^\W\d]\w*)?\Z")
+_COLUMN_IN_BRACES = re.compile(r"(?<!\\)\{\{\s*row\s*\.\s*([^\W\d]\w*)?\Z")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_UNITS = ("USD", "CNY", "tokens", "calls")
+"""What a budget is often given in."""
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -64,6 +68,8 @@ class Candidates(msgspec.Struct, frozen=True):
     """Those of its variables that the cell's text may go into."""
     profiles: tuple[str, ...] = ()
     """Names of profiles."""
+    tables: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Notebook variables that hold a table, each with its columns."""
 
 
 class Completions(msgspec.Struct, frozen=True):
@@ -90,8 +96,7 @@ def _complete(typed: str, candidates: Candidates, paths: Callable[[str], list[st
     if (cell := _CELL.match(typed)) is not None:
         if "\n" not in typed:
             return _cell_line(typed[cell.end() :], candidates, paths or _paths)
-        braces = _NAME_IN_BRACES.search(typed)
-        return _with_prefix(braces[1] or "", candidates.names) if braces else None
+        return _in_braces(typed, typed[cell.end() :].partition("\n")[0], candidates)
     current = typed.rpartition("\n")[2]
     if (line := _LINE.match(current)) is not None:
         return _line(current[line.end() :], candidates)
@@ -102,10 +107,22 @@ def _with_prefix(fragment: str, texts: Iterable[str]) -> Completions:
     return Completions(fragment, tuple(text for text in texts if text.startswith(fragment)))
 
 
+def _in_braces(typed: str, line: str, candidates: Candidates) -> Completions | None:
+    """A name inside of `{{ }}`; of a line with `--over` also `row` and its columns."""
+    words = [word.text for word in split(line)]
+    over = next((words[i + 1] for i, word in enumerate(words[:-1]) if word == "--over"), None)
+    over = over or next((word.partition("=")[2] for word in words if word.startswith("--over=")), None)
+    if over is not None and (column := _COLUMN_IN_BRACES.search(typed)) is not None:
+        return _with_prefix(column[1] or "", [c for c in dict(candidates.tables).get(over, ()) if c.isidentifier()])
+    braces = _NAME_IN_BRACES.search(typed)
+    names = candidates.names if over is None else dict.fromkeys(("row", *candidates.names))
+    return _with_prefix(braces[1] or "", names) if braces else None
+
+
 def _cell_line(line: str, candidates: Candidates, paths: Callable[[str], list[str]]) -> Completions | None:
-    braces = _NAME_IN_BRACES.search(line)
+    braces = _in_braces(line, line, candidates)
     if braces:
-        return _with_prefix(braces[1] or "", candidates.names)
+        return braces
     words = split(line)
     open_word = words[-1] if words and (words[-1].end == len(line) and not line[-1:].isspace()) else None
     if words and words[-1].quote:
@@ -118,9 +135,9 @@ def _cell_line(line: str, candidates: Candidates, paths: Callable[[str], list[st
             used = {BY_NAME[name].field for name in written if name in BY_NAME}
             free = [o for o in OPTIONS if o.multiple or o.field not in used]
             return _with_prefix(value, [o.names[-1] for o in free])
-        if _has_profile(complete_words):
-            return None
-        return _with_prefix(value, (*candidates.profiles, *RESERVED, *candidates.clients))
+        named = _names(complete_words)
+        known = (*candidates.profiles, *RESERVED, *candidates.clients)
+        return _with_prefix(value, [name for name in known if name not in named])
     return _value(option, value, candidates, paths, open_word)
 
 
@@ -135,14 +152,15 @@ def _option_at(complete_words: list[Word], open_word: Word | None) -> tuple[str 
     return None, text
 
 
-def _has_profile(complete_words: list[Word]) -> bool:
-    takes_value = False
+def _names(complete_words: list[Word]) -> set[str]:
+    """The apps that the line names already."""
+    takes_value, names = False, set()
     for word in complete_words:
         option = BY_NAME.get(word.text.partition("=")[0])
         if not takes_value and option is None and not word.text.startswith("-"):
-            return True
+            names.add(word.text)
         takes_value = option is not None and not option.is_flag and "=" not in word.text
-    return False
+    return names
 
 
 def _value(
@@ -167,6 +185,12 @@ def _value(
         return _quoted(value, (*candidates.turns, *ids), word)
     if field == "files":
         return _file(value, paths, word.quote if word else "")
+    if field == "over":
+        return _with_prefix(value, [name for name, _ in candidates.tables])
+    if field == "repeats":
+        return _with_prefix(value, ("2", "3", "5", "10"))
+    if field == "budget" and (number := _NUMBER.match(value)) is not None:
+        return _with_prefix(value, [number[0] + unit for unit in _UNITS])
     if field == "out":
         return _with_prefix(value, dict.fromkeys(("answer", *candidates.turns)))
     return None
@@ -280,7 +304,7 @@ def candidates_from(
 ) -> Candidates:
     """What the notebook's variables and the app session's memory have to offer."""
     from ..app.controls import options_of
-    from ..app.tables import is_row
+    from ..app.tables import columns_of, is_row, is_rows
     from ..turn.state import Turn
     from ..wire.kinds import FILE_CONTROLS
 
@@ -299,6 +323,7 @@ def candidates_from(
         ),
         conversations=tuple(conversations),
         profiles=tuple(profiles),
+        tables=tuple((name, columns_of(value)) for name, value in variables.items() if is_rows(value)),
         inputs=tuple((str(control.get("variable")), tuple(options_of(control))) for control in controls),
         texts=tuple(str(control.get("variable")) for control in controls if control.get("type") not in FILE_CONTROLS),
     )

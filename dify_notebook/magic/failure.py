@@ -32,7 +32,11 @@ def without_traceback(error: E) -> E:
 
 def keyboard_interrupt(sent: bool) -> KeyboardInterrupt:
     """What ends an interrupted cell, so that Run All stops there."""
-    key = "magic.interrupted" if sent else "magic.interrupted_before"
+    return interrupt("magic.interrupted" if sent else "magic.interrupted_before")
+
+
+def interrupt(key: str) -> KeyboardInterrupt:
+    """The same with that sentence."""
     return without_traceback(KeyboardInterrupt(t(key)))
 
 

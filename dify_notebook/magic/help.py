@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from ..i18n import Language, t
+from ..views.table import width as width
 from .complete import SUBCOMMANDS
 from .parse import OPTIONS
 
@@ -17,6 +16,8 @@ EXAMPLES = (
     ("%%dify tally -o result\nred apples\ngreen pears\nred cherries", "workflow"),
     ('%%dify tally --as-inputs\ntext = "{{ notes }}"\nclasses = "bug=crash; refund=money"', "as_inputs"),
     ("%%dify tally --inputs row", "row"),
+    ("%%dify guide toolbox --repeat 2\nWhat can you do?", "beside"),
+    ("%%dify guide --over table --budget '100 calls' -o sweep\nIn one sentence: {{ row.question }}", "over"),
     ("%%dify --new\nForget the above: who are you?", "new"),
     ("%%dify --dry-run\nHow many rows are in {{ table }}?", "dry_run"),
 )
@@ -31,6 +32,7 @@ def help_text(lang: Language | None = None) -> str:
     parts.append(t("magic.help.variables", lang))
     parts.append(t("magic.help.conversations", lang))
     parts.append(t("magic.help.workflows", lang))
+    parts.append(t("magic.help.beside", lang))
     rows = [("PROFILE", t("magic.help.profile", lang))]
     for option in OPTIONS:
         names = ", ".join(option.names) + (f" {option.value}" if option.value else "")
@@ -46,8 +48,3 @@ def help_text(lang: Language | None = None) -> str:
 def _table(rows: list[tuple[str, str]]) -> str:
     widest = max(width(name) for name, _ in rows)
     return "\n".join(f"    {name}{' ' * (widest - width(name))}  {text}" for name, text in rows)
-
-
-def width(text: str) -> int:
-    """Columns in a terminal, where Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -12,7 +12,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from ..console import complain, fitting, say
 from ..errors import DifyError, raise_for_turn
 from ..i18n import t
-from ..live import check_environment, choose_mode, close
+from ..live import check_environment, choose_mode, close, open_columns
 from ..printable import TEXT, one_line, shown, visible
 from ..profiles import profiles
 from ..redact import has_key, redact
@@ -25,11 +25,11 @@ from .asking import Asking
 from .cell_source import CellSources
 from .cell_view import CellView
 from .complete import Candidates, Matcher, candidates_from
-from .failure import keyboard_interrupt, without_traceback
+from .failure import interrupt, keyboard_interrupt, without_traceback
 from .held import Origin
 from .help import help_text
 from .line import recording_notice, run_line
-from .parse import parse_line
+from .parse import Arguments, parse_line
 from .replay import Replay
 from .resume import Resumption
 from .run_cell import run_cell
@@ -117,6 +117,9 @@ class DifyMagics(Magics):
         """
         check_environment()
         arguments = parse_line(line)
+        if arguments.beside:
+            self._ask_beside(arguments, body, namespace)
+            return
         app_session = self.state.app_session(arguments.profile, arguments.user, namespace)
         cell_id = self._cell_id()
         origin: Origin = "no_id" if cell_id is None else "cell" if own else "called"
@@ -153,6 +156,29 @@ class DifyMagics(Magics):
         first = by_itself and not self.state.beginning_announced
         self.state.beginning_announced |= first
         return Placing("began_again", first=first)
+
+    def _ask_beside(self, arguments: Arguments, body: str, namespace: dict[str, Any]) -> None:
+        """Ask several times, each in a conversation of its own, and show the answers side by side."""
+        from . import beside
+        from .beside_view import Watched
+
+        cell = beside.build(arguments, body, self.state, namespace)
+        if cell.asked.left_out and not arguments.quiet:
+            say(t("magic.input.left_out", names=_listed(cell.asked.left_out)), "stderr")
+        if arguments.dry_run:
+            say(visible(redact(json.dumps(beside.describe(cell), ensure_ascii=False, indent=2)), DRY_RUN))
+            return
+        watched = Watched(cell)
+
+        def open_view(stop: Callable[[], object]) -> beside.View:
+            return open_columns(on_stop=stop)
+
+        ended, was_interrupted = beside.run(
+            cell, watched, None if arguments.quiet else open_view, lambda: self._bind_value(cell.sweep, arguments.out)
+        )
+        if was_interrupted:
+            raise interrupt("magic.beside.interrupted")
+        beside.check(watched, len(cell.sweep.cases), ended)
 
     def _resume(self, found: Resumption) -> None:
         """Show a run that paused or was lost in this cell, and go on with it."""
@@ -203,14 +229,18 @@ class DifyMagics(Magics):
         import dify_notebook
 
         dify_notebook.last = turn
-        if out is not None:
-            self.shell.push({out: turn})
         _tell_forms(turn, out or LAST)
+        self._bind_value(turn, out)
         for view in self.state.paused:
             view.renew(self._holds)
+
+    def _bind_value(self, value: object, out: str | None) -> None:
+        """What a cell gave gets its names: NAME, `_` and `Out[n]`."""
+        if out is not None:
+            self.shell.push({out: value})
         try:
-            self.shell.displayhook.update_user_ns(turn)
-        except Exception as problem:  # somebody's `_oh`: the turn has its other names
+            self.shell.displayhook.update_user_ns(value)
+        except Exception as problem:  # somebody's `_oh`: it has its other names
             complain("Out and _ could not be set", problem)
 
     def _rename(self, before: Turn, after: Turn, out: str | None) -> None:

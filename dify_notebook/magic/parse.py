@@ -14,7 +14,7 @@ from ..app.entry_points import suggestion
 from ..app.namespace import normalized_name
 from ..errors import InputError
 from ..i18n import t
-from ..profiles import can_be_asked
+from .beside_line import MAX_REPEATS, OF_ONE_CONVERSATION, is_beside, name_and_version, repeats_of
 from .objects import read_json
 from .split import Word, split
 from .typography import DASHES, FULLWIDTH, stray_quote
@@ -57,7 +57,21 @@ class Arguments(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     quiet: bool = False
     timeout: float | None = None
-    """Seconds in total, more than 0."""
+    """Seconds in total, more than 0; of a line that asks several times, of each answer."""
+    apps: tuple[str, ...] = ()
+    """Of a line that asks side by side: every app as written, perhaps with `@` and a version; empty takes the
+    chosen one. `profile` is None then."""
+    repeats: int | None = None
+    """How often each is asked, from 1."""
+    over: str | None = None
+    """What `--over` names: a notebook variable that holds a table, as written."""
+    budget: str | None = None
+    """The most that all of it may cost, as written."""
+
+    @property
+    def beside(self) -> bool:
+        """Whether the line asks several times, each in a conversation of its own."""
+        return bool(self.apps) or (self.repeats, self.over, self.budget) != (None, None, None)
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -92,6 +106,9 @@ OPTIONS = (
     Option("dry_run", ("--dry-run",)),
     Option("quiet", ("--quiet",)),
     Option("timeout", ("--timeout",), "SECONDS"),
+    Option("repeats", ("--repeat",), "N"),
+    Option("over", ("--over",), "TABLE"),
+    Option("budget", ("--budget",), "AMOUNT"),
 )
 BY_NAME = {name: option for option in OPTIONS for name in option.names}
 
@@ -155,6 +172,7 @@ def parse_line(line: str) -> Arguments:
     for option_name, other_name, key in _CONFLICTS:
         if fields.get(option_name) and fields.get(other_name):
             _refuse(key)
+    _settle_apps(fields)
     values: dict[str, Any] = {field: tuple(v) if isinstance(v, list) else v for field, v in fields.items()}
     return Arguments(**values)
 
@@ -194,11 +212,28 @@ def _option(text: str) -> tuple[Option, str, str | None]:
 def _profile(word: Word, fields: dict[str, Any]) -> None:
     if word.text[0:1] in DASHES and len(word.text) > 1:
         _refuse("magic.line.dash", text=word.text, dash=word.text[0], meant=_intended_option(word.text))
-    if "profile" in fields:
-        _refuse("magic.line.two_profiles", first=fields["profile"], second=word.text)
-    if not can_be_asked(word.text):
+    if name_and_version(word.text) is None:
         _refuse("magic.line.profile", text=word.text)
-    fields["profile"] = word.text
+    if word.text in fields.setdefault("apps", []):
+        _refuse("magic.line.app_twice", name=word.text)
+    fields["apps"].append(word.text)
+
+
+def _settle_apps(fields: dict[str, Any]) -> None:
+    """Of one app its name and its version; of a line that asks side by side all of them, and what contradicts that."""
+    if is_beside(fields):
+        for option in OPTIONS:
+            if option.field in OF_ONE_CONVERSATION and fields.get(option.field):
+                _refuse("magic.line.beside_conversation", option=option.names[-1])
+        if fields.get("workflow_id") and fields.get("apps"):
+            _refuse("magic.line.beside_version", name=fields["apps"][0], id=fields["workflow_id"])
+        return
+    for text in fields.pop("apps", ()):
+        fields["profile"], version = name_and_version(text) or (text, None)
+        if version is not None and fields.get("workflow_id"):
+            _refuse("magic.line.version_twice", name=text, id=fields["workflow_id"])
+        if version is not None:
+            fields["workflow_id"] = version
 
 
 def _intended_option(text: str) -> str:
@@ -226,6 +261,9 @@ def _put(fields: dict[str, Any], option: Option, name: str, value: str) -> None:
         return
     if option.field == "timeout":
         fields["timeout"] = _seconds(value)
+        return
+    if option.field == "repeats":
+        fields["repeats"] = repeats_of(value) or _refuse("magic.line.repeat", text=value, most=MAX_REPEATS)
         return
     if option.field == "out":
         value = normalized_name(value)

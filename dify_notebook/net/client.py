@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..config import Settings
     from ..frames.fetch import Collecting, Users
     from ..frames.history import History
+    from ..sweep.mapping import MapRun
     from ..wire import models
     from .app import AsyncAnnotations, AsyncApp, AsyncEndUsers
     from .audio import AsyncAudio
@@ -381,6 +382,70 @@ class AsyncDify(BaseClient):
         from ..frames import fetch
 
         return fetch.update(self, history, concurrency, progress=progress)
+
+    def map(
+        self,
+        df: Any,
+        query: str | Sequence[str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: str | Sequence[str] | Mapping[str, str] | None = None,
+        files: Any = None,
+        concurrency: int = CONNECTIONS,
+        *,
+        store: str | os.PathLike[str] | None = None,
+        budget: Any = None,
+        timeout: float | None = None,
+        progress: bool | None = None,
+    ) -> MapRun:
+        """Ask every row of a table, and get the table with the answers as columns.
+
+        import pandas as pd
+        df = pd.DataFrame({"body": ["Where is my parcel?", "I want my money back."]})
+        out = await AsyncDify.local("guide").map(df, query="Answer in one sentence: {{ body }}")
+        out[["body", "answer", "error"]]
+
+        What comes back has the same index, rows and columns as `df`, then the outputs, then `error`: the reason where
+        a row has no answer, missing where all went well. A row that fails raises nothing: `error` is its code and what
+        was said (`invalid_param: ...`); `not_run: ...` where the run stopped before it, `unknown: ...` where it may
+        have been asked and nobody knows how it ended, `no_output: ...` where an answer lacks what `outputs` names.
+        Equal rows are asked once. Each is asked in a conversation of its own under a user of the map's own. The
+        engine is that of `Sweep`.
+
+        What is awaited has `.frame`, too: what has come so far, after an interruption as well.
+
+        Args:
+            df: a DataFrame of pandas, or of polars (a pandas one comes back), a list of dicts, or a list of texts,
+                which is the column `text` and, for apps that chat, the question.
+            query: a text with `{{ column }}` or `{{ row.column }}`; a list of texts is a script of several turns, of
+                which the last one answers. None for apps that take inputs alone.
+            inputs: by name: the name of a column is that column (`{"text": "body"}`), a text with braces is filled
+                from the row, every other value is itself.
+            outputs: which outputs become columns: names, or a dict from the column's name to the output's
+                (`{"reply": "answer"}`). None is everything: of a workflow app all its outputs by name
+                (`output_NAME` where `df` has that column), else `answer`. Of apps that answer in text `answer` is the
+                whole text, and every other name a key of the JSON object that the text is, alone or as one block of
+                code.
+            files: as for `chat.send`, or the name of a column of `Path`, bytes and references. A text in a table is
+                never a path.
+            concurrency: rows at once, 1 to 128. It begins with few, and halves while the server says that there are
+                too many.
+            store: a directory where everything is written down as it comes: the same map goes on there, and asks
+                only what is missing or failed. None keeps it in memory.
+            budget: for the whole store: "2 USD", "50000 tokens", "100 calls" or a number of calls; see `Sweep.run`.
+            timeout: seconds that one turn may take; None waits as long as the client does.
+            progress: tell how far it is; None does so where somebody looks: in a terminal and in a notebook.
+
+        Raises:
+            InputError: an argument cannot be meant, `df` has a column of an output's name or one called `error`, a row
+                does not fit the app's form, or an app reports nothing in the unit of the budget.
+            DifyError: what concerns every row: no server, a key that is refused, a store that runs already.
+        """
+        from ..sweep import mapping
+
+        return mapping.map_rows(
+            self, df, query, inputs, outputs, files, concurrency,
+            store=store, budget=budget, timeout=timeout, progress=progress,
+        )  # fmt: skip
 
     async def find_users(self) -> Users:
         """Users whose conversations could be asked for: a dict of names, each with where it was found.

@@ -38,7 +38,7 @@ class TurnChannel:
         self.view = view
         self.attempt = attempt
         self.channel = Channel(view)
-        self._throttle = Throttle(self.channel, clock)
+        self._throttle: Throttle[Turn] = Throttle(self.channel, clock)
         self._lang = lang
         self._icons = icons
         self._turn_view: TurnView | None = None

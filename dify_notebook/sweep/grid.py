@@ -154,7 +154,7 @@ class _Builder:
         self.hashes = FileHashes()
         self._file_columns = frozenset(columns_of(self.layout.files))
         self._value_columns, self._text_columns = self.layout.roles()
-        self.arms = [arm for app in apps for arm in _arms(app, self.layout)]
+        self.arms = [arm for app in apps for arm in _arms(app, self.layout, apps)]
         self._fitted: dict[tuple[Any, ...], tuple[dict[str, Any], bytes]] = {}
         self._shared: dict[bytes, tuple[dict[str, Any], bytes]] = {}
         if not self._file_columns:  # what is the same in all rows is looked at before the first
@@ -301,7 +301,16 @@ def _queries(turns: Sequence[Template], row: Mapping[str, Any]) -> list[str]:
     return queries
 
 
-def _arms(app: App, layout: Layout) -> Iterator[Arm]:
+def _taken(app: App, inputs: dict[str, Written], apps: Sequence[App]) -> dict[str, Written]:
+    """The inputs that go to an app: of those that its form does not have, none that are in another app's."""
+    if not app.known.whole:
+        return inputs
+    others = [other.known for other in apps if other is not app]
+    elsewhere = {name for name in inputs for other in others if not other.whole or name in other.controls}
+    return {name: value for name, value in inputs.items() if name in app.known.controls or name not in elsewhere}
+
+
+def _arms(app: App, layout: Layout, apps: Sequence[App]) -> Iterator[Arm]:
     name = app.target.name
     varied = list(layout.varied)
     for prompt, turns in layout.prompts.items():
@@ -314,7 +323,7 @@ def _arms(app: App, layout: Layout) -> Iterator[Arm]:
         for chosen in itertools.product(*(range(len(values)) for values in layout.varied.values())):
             values = {each: layout.values[each][at] for each, at in zip(varied, chosen, strict=True)}
             written = {each: layout.varied[each][at] for each, at in zip(varied, chosen, strict=True)}
-            inputs: dict[str, Written] = {**layout.inputs, **written}
+            inputs = _taken(app, {**layout.inputs, **written}, apps)
             columns = tuple(sorted({column for each in inputs.values() for column in columns_of(each)}))
             yield Arm(app, Variant(target=name, prompt=prompt, inputs=values), prompt, inputs, columns, text_input)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..turn.price import price_of as price_of
 from ..turn.state import Turn
 
 State = Literal["succeeded", "failed", "unknown", "not_run"]
@@ -99,21 +100,6 @@ class Forgotten(msgspec.Struct, kw_only=True, tag="forget", tag_field="t"):
 
 
 Record = Header | Begun | Outcome | Checked | Forgotten
-
-
-def price_of(turn: Turn) -> tuple[Decimal | None, str | None]:
-    """What a turn cost, and in which currency: as its end tells, else the sum over its nodes.
-
-    None where any part of it that used tokens told no price, or they told several currencies.
-    """
-    usage = turn.usage
-    if usage is not None and usage.total_price is not None:
-        return usage.total_price, usage.currency
-    nodes = [node for node in turn.nodes or () if node.total_tokens or node.total_price is not None]
-    currencies = {node.currency for node in nodes}
-    if not nodes or len(currencies) != 1 or any(node.total_price is None for node in nodes):
-        return None, None
-    return sum((node.total_price or Decimal(0) for node in nodes), Decimal(0)), currencies.pop()
 
 
 def answer_of(turn: Turn, tape: str | None = None) -> Answer:

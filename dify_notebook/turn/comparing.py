@@ -142,6 +142,9 @@ def delta(a: float | Decimal | None, b: float | Decimal | None) -> float | None:
 ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "ABSENT"})()
 """In the place of what one of two values does not have."""
 
+_STEP = 4_096
+"""Characters of two texts that are compared at once."""
+
 Step = str | int
 """The name, or the index, of what a value holds."""
 
@@ -158,8 +161,11 @@ class Place(NamedTuple):
         """The first character that differs, of two texts."""
         if not isinstance(self.a, str) or not isinstance(self.b, str):
             return None
-        unlike = (at for at, (one, other) in enumerate(zip(self.a, self.b, strict=False)) if one != other)
-        return next(unlike, min(len(self.a), len(self.b)))
+        a, b = self.a, self.b
+        steps = range(0, min(len(a), len(b)), _STEP)
+        begin = next((at for at in steps if a[at : at + _STEP] != b[at : at + _STEP]), len(steps) * _STEP)
+        pairs = zip(a[begin : begin + _STEP], b[begin : begin + _STEP], strict=False)
+        return next((begin + at for at, (one, other) in enumerate(pairs) if one != other), min(len(a), len(b)))
 
     @property
     def line_and_column(self) -> tuple[int, int] | None:
@@ -264,7 +270,7 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
 def measures(a: Turn, b: Turn) -> list[Measure]:
     """Status, seconds, first_token (s), total_tokens, total_price with currency, steps: of both, and b - a."""
-    first, second = _facts(a), _facts(b)
+    first, second = facts(a), facts(b)
     same_money = first["currency"] == second["currency"] or None in (first["currency"], second["currency"])
     rows = []
     for name in first:
@@ -274,7 +280,8 @@ def measures(a: Turn, b: Turn) -> list[Measure]:
     return rows
 
 
-def _facts(turn: Turn) -> dict[str, Any]:
+def facts(turn: Turn) -> dict[str, Any]:
+    """What is measured of a turn, by name, as `measures` has it."""
     flow, timing, usage = turn.workflow, turn.timing, turn.usage
     lasted = flow.elapsed if flow is not None else None
     if lasted is None and timing is not None:

@@ -13,7 +13,7 @@ from ..printable import one_line
 from ..turn import comparing
 from ..turn.comparing import Difference, Measure, NodePair
 from ..turn.state import Turn
-from . import facts, limits, timeline, timeline_table, values
+from . import facts, limits, table, timeline, timeline_table, values
 from .block import Block
 from .first_difference import first_difference
 from .guard import escaped
@@ -23,7 +23,7 @@ from .style import inline_styles
 from .words import Words, number, price, short
 
 LETTERS = ("A", "B")
-_NOTHING = "\u2013"
+NOTHING = "\u2013"
 """Where a turn has no value."""
 
 
@@ -72,13 +72,14 @@ def _is_shown(row: Measure) -> bool:
 
 def _measure(row: Measure, turns: tuple[Turn, Turn], words: Words) -> list[str]:
     """Name, A, B, B - A."""
-    cells = [_value(row.name, value, turn, words) for value, turn in zip((row.a, row.b), turns, strict=True)]
+    cells = [measure_text(row.name, value, turn, words) for value, turn in zip((row.a, row.b), turns, strict=True)]
     return [words(f"compare.{row.name}"), *cells, _signed(row.name, row.delta)]
 
 
-def _value(name: str, value: Any, turn: Turn, words: Words) -> str:
+def measure_text(name: str, value: Any, turn: Turn, words: Words) -> str:
+    """The value of a measure of `comparing` in words."""
     if value is None:
-        return _NOTHING
+        return NOTHING
     if name == "status":
         return f"{facts.STATUS_SYMBOLS.get(turn.status, '?')} {facts.status_text(turn, words)}"
     if name == "total_price":
@@ -189,7 +190,7 @@ def _block(shown: _Shown, words: Words) -> Block:
     for letter, turn in zip(LETTERS, shown.turns, strict=True):
         line = status_symbol(turn.status) + " " + span("dn-title", letter) + span("dn-meta", f" \u00b7 {_about(turn)}")
         parts.append(Block(f"about-{letter}", "div", {"class": "dn-head"}, line))
-    parts.append(_table("facts", [words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
+    parts.append(table.block("facts", [words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
     for letter, turn in zip(LETTERS, shown.turns, strict=True):
         chart = timeline_table.blocks(turn, words, 0.0, Memo(), scale=scale, opened=True)
         if chart:
@@ -200,7 +201,7 @@ def _block(shown: _Shown, words: Words) -> Block:
         head, rows = _steps(shown, words)
         for pair, row in zip(shown.pairs, rows, strict=True):
             row[0] = "\u2003" * min(pair.depth, limits.DEPTH) + row[0]
-        body = [*([_table("steps", head, rows, words_last=True)] if rows else []), *_note(shown.more_pairs)]
+        body = [*([table.block("steps", head, rows, words_last=True)] if rows else []), *_note(shown.more_pairs)]
         parts.append(section("nodes", caption(words("compare.nodes")), body, opened=True))
     for key, found, note in _values(shown, words):
         body = _note(note)
@@ -211,28 +212,9 @@ def _block(shown: _Shown, words: Words) -> Block:
     return Block("comparison", "div", {"class": "mathjax_ignore dn"}, "", tuple(parts))
 
 
-def _table(key: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, words_last: bool = False) -> Block:
-    """A table whose first column is text, and the others, but for a last one of words, numbers."""
-    numbers = range(1, len(head) - words_last)
-    names = ["dn-right" if column in numbers else "" for column in range(len(head))]
-    top = "".join(_cell("th", name, text) for name, text in zip(names, head, strict=True))
-    cells = ("".join(_cell("td", *cell) for cell in zip(names, row, strict=True)) for row in rows)
-    lines = tuple(Block(str(index), "tr", {"class": "dn-tr"}, row) for index, row in enumerate(cells))
-    table = Block("table", "table", {"class": "dn-table dn-rows"}, "", (
-        Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, top),)),
-        Block("body", "tbody", {}, "", lines),
-    ))  # fmt: skip
-    return Block(key, "div", {"class": "dn-scroll"}, "", (table,))
-
-
-def _cell(tag: str, name: str, text: str) -> str:
-    scope = {"scope": "col"} if tag == "th" else {}
-    return element(tag, {"class": f"dn-{tag} {name}".strip(), **scope}, escape(text))
-
-
 def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Words) -> Block:
     head = element("th", {"class": "dn-on", "scope": "col"}, escape(words("compare.name")))
-    head += "".join(_cell("th", "", letter) for letter in LETTERS)
+    head += "".join(table.cell("th", "", letter) for letter in LETTERS)
     rows = []
     for index, one in enumerate(found):
         cells = [Block("name", "th", {"class": "dn-on", "scope": "row"}, escape(one_line(one.name, 80)))]
@@ -244,11 +226,11 @@ def _value_table(found: Sequence[Difference], key: str, shown: _Shown, words: Wo
             note = element("div", {"class": "dn-note-cut"}, escape(where))
             line = element("td", {"class": "dn-on"}, "") + element("td", {"class": "dn-ov", "colspan": "2"}, note)
             rows.append(Block(f"{index}-first", "tr", {"class": "dn-tr"}, line))
-    table = Block("table", "table", {"class": "dn-outs"}, "", (
+    lines = Block("table", "table", {"class": "dn-outs"}, "", (
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, head),)),
         Block("body", "tbody", {}, "", tuple(rows)),
     ))  # fmt: skip
-    return Block("values", "div", {"class": "dn-scroll"}, "", (table,))
+    return Block("values", "div", {"class": "dn-scroll"}, "", (lines,))
 
 
 def _note(text: str) -> list[Block]:
@@ -260,10 +242,10 @@ def _note(text: str) -> list[Block]:
 
 def _document(shown: _Shown, words: Words) -> str:
     parts = [f"**{letter}** \u00b7 {escaped(_about(turn))}" for letter, turn in zip(LETTERS, shown.turns, strict=True)]
-    parts.append(_rows([words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
+    parts.append(table.markdown([words("compare.name"), *LETTERS, words("compare.delta")], shown.measures))
     if shown.pairs or shown.more_pairs:
         parts.append(f"**{words('compare.nodes')}**")
-        parts.append(_rows(*_steps(shown, words), words_last=True) if shown.pairs else "")
+        parts.append(table.markdown(*_steps(shown, words), words_last=True) if shown.pairs else "")
         parts.append(escaped(shown.more_pairs))
     for key, found, note in _values(shown, words):
         parts.append(f"**{words(f'compare.{key}')}**")
@@ -276,12 +258,6 @@ def _document(shown: _Shown, words: Words) -> str:
             parts.append(escaped(first_difference(one.place, words)))
         parts.append(escaped(note))
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]], *, words_last: bool = False) -> str:
-    numbers = ["--:"] * (len(head) - 1 - words_last)
-    lines = [head, ["---", *numbers, *["---"] * words_last], *([escaped(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _text(shown: _Shown, words: Words) -> str:
@@ -312,7 +288,7 @@ def _step_line(cells: Sequence[str], words: Words) -> str:
     parts = [name]
     for key, (a, b, delta) in (("seconds", numbers[:3]), ("tokens", numbers[3:])):
         if a or b:
-            both = words(key, n=f"{a or _NOTHING} / {b or _NOTHING}")
+            both = words(key, n=f"{a or NOTHING} / {b or NOTHING}")
             parts.append(f"{both} ({delta})" if delta else both)
     return " \u00b7 ".join([*parts, differs] if differs else parts)
 

@@ -19,8 +19,12 @@ _BEFORE, _BEHIND = 15, 25
 """Characters around the first that differs."""
 
 
-def first_difference(place: Place, words: Words) -> str:
-    """Where it is, and what stands there in both; "" for values that are seen at a glance."""
+def first_difference(place: Place, words: Words, letters: tuple[str, str] = ("A", "B")) -> str:
+    """Where it is, and what stands there in both; "" for values that are seen at a glance.
+
+    Args:
+        letters: what the two are called.
+    """
     texts = [side for side in (place.a, place.b) if isinstance(side, str)]
     at_a_glance = all("\n" not in text and len(text) <= _SHORT for text in texts)
     looks_alike = len(texts) == 2 and len({" ".join(normalize("NFKC", text).split()) for text in texts}) == 1
@@ -32,7 +36,7 @@ def first_difference(place: Place, words: Words) -> str:
         where.append(words("compare.line", line=number(line), column=number(column)))
     a, b = _written(place, words)
     key = "compare.first_at" if where else "compare.first"
-    return words(key, place=", ".join(where), sides=f"A {a} \u00b7 B {b}")
+    return words(key, place=", ".join(where), sides=f"{letters[0]} {a} \u00b7 {letters[1]} {b}")
 
 
 def _written(place: Place, words: Words) -> list[str]:

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from .block import Block
 
 TAGS = frozenset({
-    "a", "blockquote", "br", "code", "details", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img", "li",
-    "ol", "p", "pre", "s", "section", "span", "strong", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul",
+    "a", "blockquote", "br", "code", "del", "details", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "img",
+    "ins", "li", "ol", "p", "pre", "s", "section", "span", "strong", "summary", "table", "tbody", "td", "th", "thead",
+    "tr", "ul",
 })  # fmt: skip
 VOID = frozenset({"br", "hr", "img"})
 ATTRIBUTES = frozenset({
     "alt", "class", "colspan", "href", "lang", "open", "rel", "role", "scope", "src", "start", "style", "target",
-    "title", "aria-busy", "aria-hidden", "aria-label", "aria-live",
+    "tabindex", "title", "aria-busy", "aria-hidden", "aria-label", "aria-live",
 })  # fmt: skip
 SCHEMES = ("http://", "https://", "mailto:")
 PICTURES = (

@@ -64,3 +64,21 @@ CELL: Final = 120
 """Characters of a cell."""
 DIFFERENCES: Final = 60
 """Values that two turns have not in common."""
+ANSWERS: Final = 60
+"""Answers that stand beside each other, or below."""
+ACROSS: Final = 4
+"""Those that stand beside each other; more are a row of their own."""
+COLUMN_TEXT: Final = 20_000
+"""Characters of one of them."""
+COLUMN_FIELD: Final = 2_000
+"""Characters of a question above them."""
+DIFF_WORDS: Final = 1_500
+"""Words of texts that are compared word by word, and lines of those that are compared by line."""
+DIFF_TEXT: Final = 60_000
+"""Characters of texts that are compared word by word."""
+DIFF_SHOWN: Final = 20_000
+"""Characters of a comparison."""
+TABLE_ROWS: Final = 20
+"""Questions of a table of their answers."""
+TABLE_CELL: Final = 280
+"""Characters of an answer in it."""

@@ -135,16 +135,16 @@ def table(values: Mapping[str, Any], reading: Reading, label: str) -> list[Block
 
 def document(turn: Turn, words: Words) -> list[str]:
     """The outputs as pieces of markdown."""
-    return _document(reported(turn), _outputs(turn, words), "outputs")
+    return written(reported(turn), _outputs(turn, words), "outputs")
 
 
 def inputs_document(turn: Turn, words: Words) -> list[str]:
     """What a run was given, as pieces of markdown."""
-    return _document(given(turn), _inputs(turn, words), "inputs")
+    return written(given(turn), _inputs(turn, words), "inputs")
 
 
-def _document(values: Mapping[str, Any], reading: Reading, label: str) -> list[str]:
-    """Small values in tables, each other one below its name, all in their order."""
+def written(values: Mapping[str, Any], reading: Reading, label: str) -> list[str]:
+    """Named values as pieces of markdown: small ones in tables, each other one below its name, all in their order."""
     words = reading.words
     parts: list[str] = []
     rows: list[str] = []
@@ -176,15 +176,16 @@ def lines(turn: Turn, words: Words, printed: str = "") -> list[str]:
     Args:
         printed: text that the reader has seen already; an output that is part of it is not printed again.
     """
-    return _lines(reported(turn), _outputs(turn, words), "outputs", printed)
+    return written_lines(reported(turn), _outputs(turn, words), "outputs", printed)
 
 
 def inputs_lines(turn: Turn, words: Words) -> list[str]:
     """What a run was given, as lines."""
-    return _lines(given(turn), _inputs(turn, words), "inputs")
+    return written_lines(given(turn), _inputs(turn, words), "inputs")
 
 
-def _lines(values: Mapping[str, Any], reading: Reading, label: str, printed: str = "") -> list[str]:
+def written_lines(values: Mapping[str, Any], reading: Reading, label: str, printed: str = "") -> list[str]:
+    """Named values as lines, below the sentence `label`."""
     words = reading.words
     out = []
     for name, shown in _read(values, reading):

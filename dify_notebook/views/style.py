@@ -148,6 +148,16 @@ STYLES: dict[str, str] = {
     "dn-right": "text-align:right",
     "dn-a": "color:inherit;color:var(--jp-content-link-color,inherit);text-decoration:underline",
     "dn-img": "font-size:.95em",
+    # answers beside each other
+    "dn-wide": "max-width:none",
+    "dn-cols": "display:flex;flex-wrap:wrap;gap:10px 14px;margin:0 0 12px",
+    "dn-colm": f"flex:1 1 260px;min-width:0;padding:6px 8px;border:1px solid {_LINE};border-radius:7px",
+    "dn-even": "width:100%;table-layout:fixed",
+    "dn-ch": "width:110px",
+    "dn-top": f"vertical-align:top;overflow-wrap:anywhere;max-width:none;border-bottom:1px solid {_LINE}",
+    # what one has and another has not: underlined and struck, for whoever sees no colours
+    "dn-ins": "background:rgba(43,154,120,.18);text-decoration:underline;border-radius:2px",
+    "dn-del": "background:rgba(217,83,79,.16);text-decoration:line-through;border-radius:2px",
 }
 """Class -> declarations, in the order in which they win over each other."""
 
@@ -158,6 +168,7 @@ font-family:var(--jp-content-font-family,system-ui,-apple-system,"Segoe UI","Not
 padding:4px 10px 6px}
 .dn-a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,#0b57d0))}
 .dn{container-type:inline-size}
+.dn .dn{padding:0}
 @container (max-width:420px){.dn-tlr>:nth-child(2),.dn-tlr>:nth-child(5){display:none}.dn-c1{width:auto}}
 @container (max-width:420px){.dn-or,.dn-on,.dn-ov{display:block;width:auto}.dn-on{padding-bottom:0}.dn-ov{border-top:none;padding-top:0}}
 .dn-slot:empty{display:none}

@@ -21,7 +21,8 @@ class ScriptedApp:
     question in three pieces.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, key: str = KEY) -> None:
+        self.key = key
         self.questions: list[dict[str, Any]] = []
         """Bodies of /chat-messages, in order."""
         self.messages: dict[str, list[dict[str, Any]]] = {}
@@ -41,7 +42,7 @@ class ScriptedApp:
     def __call__(self, request: Request, connection: Connection) -> None:
         path = request.path.removeprefix("/v1").partition("?")[0]
         version = "X-Version: 1.12.1\r\n"
-        if request.headers.get("authorization") != f"Bearer {KEY}":
+        if request.headers.get("authorization") != f"Bearer {self.key}":
             connection.reply(
                 "401 Unauthorized", {"code": "unauthorized", "message": "Access token is invalid"}
             )
@@ -115,7 +116,7 @@ class ScriptedApp:
         connection.end()
 
 
-def scripted() -> tuple[ScriptedApp, RawServer]:
+def scripted(key: str = KEY) -> tuple[ScriptedApp, RawServer]:
     """The app, and the server that plays it."""
-    app = ScriptedApp()
+    app = ScriptedApp(key)
     return app, RawServer(app)

@@ -41,11 +41,12 @@ RETURNS = {
     "AsyncGenerator": ("Iterator", "return iterate({})"),
     "ChatStream": ("Stream", "return Stream({})"),
     "Collecting": ("History", "return {}.now()"),
+    "MapRun": ("pd.DataFrame", "return {}.now()"),
     "AsyncDify": ("Dify", "return Dify.wrap({})"),
 }
 """What a method gives without being awaited -> what the plain one gives, and how it is made of the call."""
 
-AWAITED = re.compile(r"\b(Async\w+|AbstractAsync\w+|Awaitable|Coroutine|ChatStream|Collecting|Self)\b")
+AWAITED = re.compile(r"\b(Async\w+|AbstractAsync\w+|Awaitable|Coroutine|ChatStream|Collecting|MapRun|Self)\b")
 """What no plain method may give."""
 
 REWORDED = {
@@ -55,12 +56,16 @@ REWORDED = {
     "What is awaited has `.history`, too: what has come so far, after an interruption as well.": (
         "An Interrupt ends it early, and what has come is given back; the notes say so."
     ),
+    "What is awaited has `.frame`, too: what has come so far, after an interruption as well.": (
+        "An Interrupt ends it early, and what has come is given back; the other rows say so in `error`."
+    ),
 }
 """What docstrings of plain methods say instead."""
 
 EXTRA_IMPORTS = {
     "AsyncDify": "from .client import AsyncDify",
     "Iterator": "from collections.abc import Iterator",
+    "pd": "import pandas as pd",
     "portal": "from .portal import portal",
     **{name: f"from .sync_base import {name}" for name in ("Client", "Group", "Pages", "iterate")},
     "Stream": "from .sync_base import Stream as Stream",

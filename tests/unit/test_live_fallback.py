@@ -55,7 +55,7 @@ def breaks_later(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(LiveWidget, "send_message", lambda self, message: fails() if sent else sent.append(message))
 
 
-def play(view: FallbackView) -> None:
+def play(view: FallbackView[Turn]) -> None:
     view.show()
     for tick in range(3):
         assert view.due(tick) >= 0

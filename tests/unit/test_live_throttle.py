@@ -74,7 +74,7 @@ def test_a_turn_is_drawn_when_it_is_time_to(kind: str, name: str) -> None:
 def test_a_still_picture_is_looked_at_twice_a_second() -> None:
     """Nothing is left to mend when nothing has changed for long; the seconds shown go on all the same."""
     channel = Channel(1)
-    throttle = Throttle(channel, lambda: 0.0)
+    throttle: Throttle[Turn] = Throttle(channel, lambda: 0.0)
     begun = [now for tick in range(1280) if drawn_at(throttle, channel, now := tick / 128)]
     assert begun[0] == 0.0
     late = [now for now in begun if now > 3]
@@ -82,7 +82,7 @@ def test_a_still_picture_is_looked_at_twice_a_second() -> None:
     assert len(late) >= 13
 
 
-def drawn_at(throttle: Throttle, channel: Channel, now: float) -> bool:
+def drawn_at(throttle: Throttle[Turn], channel: Channel, now: float) -> bool:
     drawing = throttle.draw(A, now, lambda turn, now: Block(key="r", tag="div", html="still"))
     if drawing is not None:
         channel.offer(drawing[0], now, drawing[1])
@@ -90,7 +90,7 @@ def drawn_at(throttle: Throttle, channel: Channel, now: float) -> bool:
 
 
 def test_what_could_not_be_drawn_is_still_to_be_drawn() -> None:
-    throttle = Throttle(Channel(1), lambda: 0.0)
+    throttle: Throttle[Turn] = Throttle(Channel(1), lambda: 0.0)
 
     def fails(turn: Turn, now: float) -> Block:
         raise OSError("broken")

@@ -72,6 +72,11 @@ QUESTIONS = [
     ("怎样异步地同时提出多个问题", ["09-client.md:异步使用"]),
     ("怎么安装？", ["01-getting-started.md:安装"]),
     ("不想发送，只想看看会发什么", ["03-variables.md:只看不发"]),
+    ("How do I compare the answers of two apps side by side?", ["22-experiments.md:Answers side by side in one cell"]),
+    ("Can I ask a question for every row of a DataFrame?", ["22-experiments.md:A cell over a table"]),
+    ("How do I set a budget for many questions?", ["22-experiments.md:A budget for many questions"]),
+    ("怎样并排比较两个应用的答案？", ["22-experiments.md:在一个单元格里并排提问"]),
+    ("怎样对表格的每一行提问？", ["22-experiments.md:对表格的每一行提问"]),
 ]  # fmt: skip
 
 ELSEWHERE = [

@@ -24,13 +24,27 @@ KNOWN = Candidates(
     histories=("logs",),
     conversations=("1a2b", "9f"),
     inputs=(("topic", ()), ("tone", ("formal", "casual"))),
+    tables=(("df", ("question", "my tone", "query")),),
 )
 
 OFFERED = [
     ("profiles", "%%dify ", "", ["guide", "toolbox", "pipeline", "tally", "local", "support"]),
     ("profile_begun", "%%dify gu", "gu", ["guide"]),
     ("client_variable", "%%dify su", "su", ["support"]),
-    ("one_profile_only", "%%dify guide ", None, None),
+    ("another_app_beside", "%%dify guide ", "", ["toolbox", "pipeline", "tally", "local", "support"]),
+    ("another_app_begun", "%%dify guide --repeat 3 to", "to", ["toolbox"]),
+    ("repeats", "%%dify --repeat ", "", ["2", "3", "5", "10"]),
+    ("tables", "%%dify --over ", "", ["df"]),
+    ("tables_equals", "%%dify --over=d", "d", ["df"]),
+    ("budget_has_nothing", "%%dify --budget ", None, None),
+    ("budget_units", "%%dify --budget 2.5", "2.5", ["2.5USD", "2.5CNY", "2.5tokens", "2.5calls"]),
+    ("budget_unit_begun", "%%dify --budget 2U", "2U", ["2USD"]),
+    ("row", "%%dify --over df\n{{ ro", "ro", ["row"]),
+    ("row_without_a_table", "%%dify\n{{ ro", "ro", []),
+    ("columns", "%%dify --over df\nSay {{ row.qu", "qu", ["question", "query"]),
+    ("columns_on_the_line", "%%dify --over=df -i 'a={{ row.", "", ["question", "query"]),
+    ("columns_of_another", "%%dify --over other\n{{ row.", "", []),
+    ("columns_without_a_table", "%%dify\n{{ row.qu", None, None),
     ("profile_after_option", "%%dify --new to", "to", ["toolbox"]),
     ("options", "%%dify --", "--", None),
     ("option_begun", "%%dify --ti", "--ti", ["--timeout"]),
@@ -146,11 +160,12 @@ def test_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_known_comes_from_variables() -> None:
     client = Dify(api_key="app-" + "x" * 24, base_url="http://127.0.0.1:1")
-    names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2}
+    names = {"c": client, "d": {"a": 1}, "t": Turn(), "_hidden": 1, "In": [], "n": 2, "rows": [{"q": 1, "a b": 2}]}
     known = candidates_from(names, ["id"], [{"variable": "v", "options": ["o"]}, {"variable": "f", "type": "file"}])
     assert known == Candidates(
-        clients=("c",), names=("c", "d", "t", "n"), dicts=("d",), turns=("t",), conversations=("id",),
+        clients=("c",), names=("c", "d", "t", "n", "rows"), dicts=("d",), turns=("t",), conversations=("id",),
         inputs=(("v", ("o",)), ("f", ())), texts=("v",),
+        tables=(("rows", ("q", "a b")),),
     )  # fmt: skip
 
 

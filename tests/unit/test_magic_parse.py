@@ -64,6 +64,18 @@ GOOD = [
     ("out_in_wide_letters", "-o ｏｕｔ", Arguments(out="out")),
     ("wide_signs_in_a_text", "-i q=a＝b：＝c", Arguments(inputs=(Assignment("q", "a＝b：＝c"),))),
     ("wide_blanks", "-o　x　--new", Arguments(out="x", new=True)),
+    ("version", "support@8a1b-2c", Arguments(profile="support", workflow_id="8a1b-2c")),
+    ("version_by_option", "support --workflow-id 8a1b", Arguments(profile="support", workflow_id="8a1b")),
+    ("two_apps", "support draft -o s", Arguments(apps=("support", "draft"), out="s")),
+    ("apps_around_options", "support --quiet draft", Arguments(apps=("support", "draft"), quiet=True)),
+    ("two_versions", "support@1 support@2 support", Arguments(apps=("support@1", "support@2", "support"))),
+    ("repeat", "--repeat 3", Arguments(repeats=3)),
+    ("repeat_once", "guide --repeat=1", Arguments(apps=("guide",), repeats=1)),
+    ("repeat_of_a_version", "guide@1 --repeat 20", Arguments(apps=("guide@1",), repeats=20)),
+    ("repeat_of_the_chosen", "--repeat 2 --workflow-id 1", Arguments(repeats=2, workflow_id="1")),
+    ("over", "--over 'data[\"a\"]' guide", Arguments(apps=("guide",), over='data["a"]')),
+    ("budget", "a b --budget 2USD", Arguments(apps=("a", "b"), budget="2USD")),
+    ("budget_in_words", "--budget '500 tokens'", Arguments(budget="500 tokens")),
     ("chinese", "-i 城市=巴黎", Arguments(inputs=(Assignment("城市", "巴黎"),))),
 ]
 
@@ -114,7 +126,29 @@ BAD = [
     ("expression_broken", "-i n:=1+", ["n", "1+", "not a Python expression"]),
     ("expression_statement", "-i 'n:=import os'", ["not a Python expression"]),
     ("out_twice", "-o a -o b", ["given twice"]),
-    ("two_profiles", "guide toolbox", ["guide", "toolbox", "below"]),
+    ("app_twice", "guide toolbox guide", ["guide stands twice", "guide@ID", "--repeat 3"]),
+    ("version_again", "a@1 b a@1", ["a@1 stands twice"]),
+    ("no_version", "support@", ["support@ is not", "support@ID"]),
+    ("version_only", "@8a1b", ["@8a1b is not"]),
+    ("version_with_blanks", "'support@a b'", ["support@a b is not"]),
+    ("two_versions_of_one", "support@1 --workflow-id 2", ["support@1", "--workflow-id 2"]),
+    ("version_of_several", "a b --workflow-id 2", ["a@2"]),
+    ("version_beside_repeats", "a --repeat 2 --workflow-id 2", ["a@2"]),
+    ("repeat_nothing", "--repeat", ["--repeat needs a value", "N"]),
+    ("repeat_zero", "--repeat 0", ["1 to 20", "not 0"]),
+    ("repeat_negative", "--repeat -1", ["not -1"]),
+    ("repeat_many", "--repeat 21", ["1 to 20", "Sweep"]),
+    ("repeat_text", "--repeat three", ["not three"]),
+    ("repeat_fraction", "--repeat 2.0", ["not 2.0"]),
+    ("repeat_wide", "--repeat ３", ["not ３"]),
+    ("repeat_twice", "--repeat 3 --repeat 2", ["given twice"]),
+    ("over_nothing", "--over=", ["--over needs a value"]),
+    ("budget_nothing", "a b --budget", ["--budget needs a value", "AMOUNT"]),
+    ("beside_and_conversation", "a b -c 1", ["--conversation", "conversation of its own"]),
+    ("beside_and_new", "a b --new", ["--new", "conversation of its own"]),
+    ("repeat_and_again", "--repeat 2 --again", ["--again", "conversation of its own"]),
+    ("beside_and_append", "a b --append", ["--append", "conversation of its own"]),
+    ("over_and_once", "--over df --once", ["--once", "conversation of its own"]),
     ("question_on_the_line", "what's up?", ["The '"]),
     ("profile_no_name", "what?", ["what?", "below"]),
     ("open_quote", "-i 'city=Paris", ["column 4", "not closed"]),
@@ -172,5 +206,5 @@ def test_quoted_words_come_back(words: list[str]) -> None:
 
 
 def test_every_option_has_its_field() -> None:
-    assert {option.field for option in OPTIONS} | {"profile"} == set(Arguments.__struct_fields__)
+    assert {option.field for option in OPTIONS} | {"profile", "apps"} == set(Arguments.__struct_fields__)
     assert len(BY_NAME) == sum(len(option.names) for option in OPTIONS)

@@ -95,7 +95,7 @@ def test_every_block_runs(ran: Any) -> None:
 
 def test_every_cell_magic_leaves_an_answer(ran: Any) -> None:
     asked = [cell for cell in ran.cells if cell.source.startswith("%%dify")]
-    assert len(asked) == 5
+    assert len(asked) == 6
     texts = []
     for cell in asked:
         (bundle,) = notebooks.outputs(cell)
@@ -109,6 +109,18 @@ def test_the_blocks_print_what_the_text_around_them_says(ran: Any) -> None:
     told = "".join(notebooks.printed(cell) for cell in ran.cells)
     for expected in ("calculator", "404", "not_found", "WorkflowStarted", "iteration", "succeeded"):
         assert expected.lower() in told.lower(), expected
+
+
+def test_a_sweep_and_a_map_find_what_they_ask(ran: Any) -> None:
+    """They raise nothing where a question fails: what is in their tables says whether it was answered."""
+
+    def value(word: str) -> str:
+        (cell,) = (cell for cell in ran.cells if word in cell.source)
+        return str(notebooks.outputs(cell)[-1]["text/plain"])
+
+    seconds = re.findall(r"^(\d?) +(plain|short) +\d+\.\d+$", value("Sweep("), flags=re.MULTILINE)
+    assert [prompt for _, prompt in seconds] == ["plain", "short"] * 2
+    assert re.findall(r"^(ann|bob) .* (\d) +<NA>$", value(".map("), flags=re.MULTILINE) == [("ann", "2"), ("bob", "1")]
 
 
 # -- nothing left out ------------------------------------------------------------------
