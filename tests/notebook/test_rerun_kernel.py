@@ -122,7 +122,7 @@ def test_a_later_cell_is_refused_and_nothing_is_sent(book: Book, tmp_path: Path)
         assert outputs.displays == []
         for word in ("turn 2 of 3", "the turn before it", "7 tokens, $0.001", "--again", "--new", "--append"):
             assert word in outputs.traceback
-        assert len(outputs.traceback.splitlines()) == 5
+        assert len(outputs.traceback.splitlines()) == 6
     outputs, sent = book.cell("refused-3", "x")
     assert sent == []
     assert "14 tokens, $0.002" in outputs.traceback

@@ -170,7 +170,7 @@ def told(tokens: int, price: str | None = None, currency: str | None = None) -> 
     ("usages", "words"),
     [
         ([None], ["turn 2 of 2", "the turn before it", "tokens and price not told"]),
-        ([told(7, "0.001", "USD")], ["(last time: 7 tokens, $0.001)"]),
+        ([told(7, "0.001", "USD")], ["that turn, last time: 7 tokens, $0.001)"]),
         ([told(1000, "0.1", "USD"), told(500, "0.2", "USD")], ["turn 3 of 3", "the 2 turns", "1,500 tokens, $0.30)"]),
         ([told(1, "1", "USD"), told(2, "2", "RMB")], ["3 tokens, $1", "2"]),
         ([told(5), None], ["5 tokens, price not told; told by 1 of 2"]),
