@@ -273,6 +273,9 @@ def test_code_that_asks_is_appended_and_the_header_says_so(book: Book) -> None:
     assert {one["conversation_id"] for one in sent} == {here}
     _, sent = book.code("function", "def ask():\n    get_ipython().run_cell('%%dify\\nhello')\nask(); ask()")
     assert [one["conversation_id"] for one in sent] == [here, here]
+    for _ in range(2):
+        _, sent = book.code("literally", "get_ipython().run_cell_magic('dify', '', 'hello')")
+        assert [one["conversation_id"] for one in sent] == [here]
     _, sent = book.code("twice", "%%timeit -n 1 -r 2\n%%dify\nhello")
     assert [one["conversation_id"] for one in sent] == [here, here]
 
