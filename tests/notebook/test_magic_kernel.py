@@ -460,7 +460,8 @@ def test_embedded_apps_answer_without_any_setting(tmp_path: Path) -> None:
         assert told.error is None, told.traceback
         assert "embedded" in told.streams["stdout"]
         (tmp_path / "sales.csv").write_text("city,cost\nLyon,3\n")
-        running.run("names = ['a', 'b']; city = 'Lyon'; table = [{'cost': 3, 'question': 'What is a Turn?'}]; notes = 'red apples'")
+        running.run("names = ['a', 'b']; city = 'Lyon'; notes = 'red apples'")
+        running.run("table = [{'cost': 3, 'question': 'What is a Turn?'}]")
         running.run("import pandas\nrow = pandas.DataFrame({'text': ['a'], 'score': [1]})")
         for code, _ in EXAMPLES:
             shown = running.run(code.replace("--dry-run", "").replace("%%dify", "%%dify --dry-run", 1))
