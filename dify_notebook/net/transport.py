@@ -163,6 +163,9 @@ class LoopPool:
         except BaseException:
             self._release(permit, client)
             raise
+        if response.is_closed:  # httpx.MockTransport gives its whole body at once: nobody will close it
+            self._release(permit, client)
+            return response
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _ReleasingStream(response.stream, lambda: self._release(permit, client))
         response.extensions[_PERMIT] = permit
