@@ -145,12 +145,12 @@ def _table(key: str, row: Row, found: Sequence[Compared | None], words: Words) -
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, top),)),
         Block("body", "tbody", {}, "", tuple(lines)),
     ))  # fmt: skip
-    return scrolling(key, table, ", ".join(titles))
+    return scrolling(key, table, ", ".join([*([one_line(row.heading, 200)] if row.heading else []), *titles]))
 
 
 def scrolling(key: str, table: Block, name: str) -> Block:
     """A table that may be wider than its page, which is then scrolled by keys too."""
-    attrs = {"class": "dn-scroll", "role": "region", "aria-label": name, "tabindex": "0"}
+    attrs = {"class": "dn-scroll", "role": "group", "aria-label": name, "tabindex": "0"}
     return Block(key, "div", attrs, "", (table,))
 
 

@@ -150,7 +150,7 @@ STYLES: dict[str, str] = {
     "dn-img": "font-size:.95em",
     # answers beside each other
     "dn-wide": "max-width:none",
-    "dn-cols": "display:flex;flex-wrap:wrap;gap:10px 14px;margin:0 0 12px",
+    "dn-cols": "clear:both;display:flex;flex-wrap:wrap;gap:10px 14px;margin:0 0 12px",
     "dn-colm": f"flex:1 1 260px;min-width:0;padding:6px 8px;border:1px solid {_LINE};border-radius:7px",
     "dn-even": "width:100%;table-layout:fixed",
     "dn-ch": "width:110px",
