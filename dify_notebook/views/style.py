@@ -168,6 +168,7 @@ font-family:var(--jp-content-font-family,system-ui,-apple-system,"Segoe UI","Not
 padding:4px 10px 6px}
 .dn-a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,#0b57d0))}
 .dn{container-type:inline-size}
+.dn-wide{container-type:normal}
 .dn .dn{padding:0}
 @container (max-width:420px){.dn-tlr>:nth-child(2),.dn-tlr>:nth-child(5){display:none}.dn-c1{width:auto}}
 @container (max-width:420px){.dn-or,.dn-on,.dn-ov{display:block;width:auto}.dn-on{padding-bottom:0}.dn-ov{border-top:none;padding-top:0}}
