@@ -91,7 +91,8 @@ def head(page: Page, words: Words, memo: Memo) -> list[Block]:
     out += [*note("about", page.note), *question(page.query, words)]
     if page.inputs:
         values = memo.get("inputs", (page.inputs,), _inputs, page, words)
-        out += [Block("given", "div", {}, caption(words("inputs"))), *values]
+        lead = Block("lead", "div", {}, caption(words("inputs")))
+        out.append(Block("given", "div", {"class": "dn-given"}, "", (lead, *values)))
     return out
 
 

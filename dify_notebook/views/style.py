@@ -167,7 +167,7 @@ background:var(--jp-layout-color0,var(--vscode-editor-background,#fff));
 font-family:var(--jp-content-font-family,system-ui,-apple-system,"Segoe UI","Noto Sans","PingFang SC","Microsoft YaHei",sans-serif);
 padding:4px 10px 6px}
 .dn-a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,#0b57d0))}
-.dn{container-type:inline-size}
+.dn,.dn-given{container-type:inline-size}
 .dn-wide{container-type:normal}
 .dn .dn{padding:0}
 @container (max-width:420px){.dn-tlr>:nth-child(2),.dn-tlr>:nth-child(5){display:none}.dn-c1{width:auto}}
