@@ -375,3 +375,10 @@ def test_tables_of_a_page_have_names_of_their_own() -> None:
     rows = [[Entry("a", said("x")), Entry("b", said("y"))] for _ in range(3)]
     names = re.findall(r'role="group" aria-label="([^"]*)"', bundle(Page(rows=rows), "en")["text/html"])
     assert names == [f"Repeat {n}, A \u00b7 a, B \u00b7 b" for n in (1, 2, 3)]
+
+
+def test_in_a_terminal_a_title_stands_above_each_answer_and_no_second_one() -> None:
+    asked = said("hi", app="Support")
+    text = ColumnsStream("en").end(Page(rows=[[Entry("a", asked), Entry("b", asked)]], query="q", ended=True))
+    assert "== A \u00b7 a ==\nhi" in text
+    assert "== B \u00b7 b ==\nhi" in text
