@@ -13,11 +13,11 @@ from ..net.client import AsyncDify
 from ..printable import one_line
 from . import arguments
 from .budget import parse_budget
-from .design import Design, Script, read
+from .design import Design, Script, read_used
 from .job import REFUSED, Job, Request
-from .outputs import Columns, Row, added, columns, row_of
+from .outputs import Columns, Row, added, columns, dtype_of, row_of
 from .progress import SECONDS, ProgressLine
-from .rows import table
+from .rows import as_it_is, table
 from .running import Running, ending
 from .store import Store
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 TEXT = "text"
 """The column that a list of texts is."""
-_APP = "app"
 
 
 class MapRun:
@@ -101,8 +100,9 @@ class MapRun:
 
     def now(self) -> pd.DataFrame:
         """Ask on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
+        interrupted = "sweep.map.interrupted" if self._job.store.path is None else "sweep.run.interrupted"
         try:
-            self._ended = Running(self._job, self._request).watched(self._shown)
+            self._ended = Running(self._job, self._request).watched(self._shown, interrupted)
         except DifyError as problem:
             self._note(problem)
         except KeyboardInterrupt:
@@ -133,6 +133,7 @@ def map_rows(
         over = [{TEXT: row} for row in over]
         if query is None and inputs is None:
             query = f"{{{{ {TEXT} }}}}"
+    over = as_it_is(over)
     rows = table(over)
     if over is None:
         raise InputError(t("sweep.map.no_table"), code="df")
@@ -140,15 +141,12 @@ def map_rows(
     if isinstance(query, Mapping):
         raise InputError(t("sweep.map.prompts"), code="query")
     design = Design(query=query, inputs=inputs, files=files, over=numbered(over))
-    layout = read(design, rows)
+    layout = read_used(design, rows)
     varied = next((name for name, values in layout.varied.items() if len(values) > 1), None)
     if varied is not None:
         said, hint = t("sweep.map.varies", name=one_line(varied, 80)), t("sweep.map.varies_hint")
         raise InputError(said, code="inputs", hint=hint)
-    if not layout.columns():
-        names = ", ".join(one_line(name, 40) for name in rows.columns[:20])
-        raise InputError(t("sweep.map.same", columns=names or "-"), code="query")
-    job = Job({_APP: dify}, design, Store.open(store), user=None, concurrency=at_once, timeout=seconds)
+    job = Job(dify, design, Store.open(store), user=None, concurrency=at_once, timeout=seconds)
     return MapRun(job, Request(budget=limit), as_pandas(over), wanted, progress)
 
 
@@ -163,6 +161,13 @@ def as_pandas(over: Any) -> pd.DataFrame:
 
     if isinstance(over, pd.DataFrame):
         return over
-    if hasattr(over, "to_dict") and not isinstance(over, Sequence):  # polars
-        return pd.DataFrame(over.to_dict(as_series=False))
-    return pd.DataFrame([dict(row) for row in over])
+    rows = table(over)
+    columns = {name: rows.cells(name) for name in rows.columns}
+    return pd.DataFrame({name: pd.Series(cells, dtype=_gapped(cells)) for name, cells in columns.items()})
+
+
+def _gapped(cells: Sequence[Any]) -> Any:
+    """The dtype of whole numbers and booleans of which some are missing: pandas would make floats and objects of them.
+    None: what pandas says."""
+    kinds = {type(cell) for cell in cells}
+    return dtype_of(cells) if kinds in ({int, type(None)}, {bool, type(None)}) else None

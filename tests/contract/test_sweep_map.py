@@ -100,6 +100,35 @@ def test_a_polars_table_comes_back_as_one_of_pandas(app: tuple[ScriptedApp, RawS
     assert list(out["answer"]) == ["You said: **a**", "You said: **b**"]
 
 
+@pytest.mark.parametrize("library", ["polars", "dicts"])
+def test_whole_numbers_and_booleans_with_gaps_stay_what_they_are(
+    library: str, app: tuple[ScriptedApp, RawServer]
+) -> None:
+    _, server = app
+    rows = [{"q": "a", "id": 2**53 + 1, "fine": True, "t": "x"}, {"q": "b", "id": None, "fine": None, "t": None}]
+    over: Any = rows if library == "dicts" else pytest.importorskip("polars").DataFrame(rows)
+    out = scripted_client(server).map(over, "{{ q }}", progress=False)
+    assert [str(out[name].dtype) for name in ("id", "fine")] == ["Int64", "boolean"]
+    assert out["id"][0] == 2**53 + 1
+    assert list(out["t"].isna()) == [False, True]
+
+
+def test_a_table_that_is_changed_before_it_is_asked_is_asked_as_it_was(app: tuple[ScriptedApp, RawServer]) -> None:
+    script, server = app
+    df = pd.DataFrame({"q": ["a", "b"]})
+
+    async def changed() -> pd.DataFrame:
+        async with AsyncDify(api_key=KEY, base_url=server.url, retry=0) as dify:
+            run = dify.map(df, "{{ q }}", progress=False)
+            df.loc[0, "q"] = "changed"
+            return await run
+
+    out = asyncio.run(changed())
+    assert list(out["q"]) == ["a", "b"]
+    assert list(out["answer"]) == ["You said: **a**", "You said: **b**"]
+    assert sorted(body["query"] for body in script.questions) == ["a", "b"]
+
+
 def test_failures_are_rows_with_their_reason(app: tuple[ScriptedApp, RawServer]) -> None:
     _, server = app
     rows = [{"q": "fine"}, {"q": "refuse it"}, {"q": "fail it"}, {"q": "fine"}]
@@ -123,8 +152,12 @@ def test_where_a_run_stops_rows_say_so(app: tuple[ScriptedApp, RawServer], tmp_p
     assert Counter(body["query"] for body in script.questions) == dict.fromkeys(texts, 1)
 
 
-def test_an_interrupt_gives_back_what_came(app: tuple[ScriptedApp, RawServer]) -> None:
+@pytest.mark.parametrize("keeps", [False, True])
+def test_an_interrupt_gives_back_what_came(
+    keeps: bool, app: tuple[ScriptedApp, RawServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script, server = app
+    store = tmp_path / "runs" if keeps else None
 
     def interrupt() -> None:
         while script.partials < 1 or len(script.questions) < 2:
@@ -133,8 +166,9 @@ def test_an_interrupt_gives_back_what_came(app: tuple[ScriptedApp, RawServer]) -
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    out = scripted_client(server).map(["slow one", "slow two", "fine"], concurrency=2, progress=False)
+    out = scripted_client(server).map(["slow one", "slow two", "fine"], concurrency=2, store=store, progress=True)
     thread.join(10)
+    assert ("only with store=" in capsys.readouterr().err) is not keeps
     stopped = out["error"].dropna()
     assert len(stopped) >= 1
     assert all(error.startswith(("stopped: ", "not_run: ")) for error in stopped)
@@ -218,6 +252,16 @@ def test_a_workflows_outputs_are_columns_by_name(server: LocalServer) -> None:
     assert list(named.columns) == ["body", "rows", "count", "none", "error"]
     assert list(named["count"]) == [2, 1]
     assert named["error"].str.startswith("no_output: ").all()
+
+
+def test_other_outputs_of_a_kept_map_are_not_asked_again(server: LocalServer, tmp_path: Path) -> None:
+    df = pd.DataFrame({"body": ["a crash\nanother crash", "one refund"]}, index=["x", "y"])
+    kept: dict[str, Any] = {"inputs": {"text": "body"}, "store": tmp_path / "runs", "progress": False}
+    asking = Dify(api_key=server.api_key("tally"), base_url=server.base_url)
+    assert asking.map(df, outputs=["wors"], **kept)["error"].str.startswith("no_output: ").all()
+    tapes = sorted((tmp_path / "runs").rglob("*"))
+    assert list(asking.map(df, outputs=["rows"], **kept)["rows"]) == [2, 1]
+    assert sorted((tmp_path / "runs").rglob("*")) == tapes
 
 
 def test_an_input_that_does_not_fit_is_named_before_anything_is_sent(server: LocalServer) -> None:

@@ -101,6 +101,11 @@ def test_columns_whose_names_are_no_names_of_python() -> None:
     assert queries(made(query='{{ row["My question"] }}{{ row[3] }}{{ row.wide }}', over=frame)) == {0: ["xyz"]}
 
 
+def test_a_column_is_the_one_whose_name_was_written() -> None:
+    for over in ([{"m2": "a", "m\u00b2": "b"}], [{"m\u00b2": "b", "m2": "a"}]):
+        assert queries(made(query='{{ m2 }} {{ row.m2 }} {{ row["m2"] }} {{ row["m\u00b2"] }}', over=over)) == {0: ["a a a b"]}
+
+
 def test_several_prompts_are_variants() -> None:
     cases = made(query={"short": "{{ town }}?", "long": ["Hello", "{{ town }}?"]}, over=TOWNS)
     assert {(case.variant.prompt, len(case.messages)) for case in cases} == {("short", 1), ("long", 2)}
@@ -213,6 +218,12 @@ FLOW = app("flow", control("text-input", "one"), control("text-input", "two"), m
         ((), {"query": "{{ town"}, ["query"]),
         ((), {"query": "{{ town }}", "over": None}, ["there is no table"]),
         ((), {"query": "{{ notes.nobody }}"}, ["Row 0", "nobody"]),
+        ((), {"query": "town"}, ["query is town", '"{{ town }}"']),
+        ((), {"query": {"a": "my town"}, "over": [{"my town": 1}]}, ["query['a']", '"{{ row["my town"] }}"']),
+        ((), {"query": "In {{ my town }}", "over": [{"my town": 1}]}, ["query", '{{ row["my town"] }}']),
+        ((), {"query": "In {{ town|upper }}"}, ["town|upper", "compute it in Python"]),
+        ((), {"query": "In {{ t }}", "over": [{"t": "a"}, {"t": None}]}, ["Row 1", "column t is empty (None)", "dropna"]),
+        ((), {"query": "?", "inputs": {"x": "In {{ t }}"}, "over": [{"t": float("nan")}]}, ["Row 0", "column t is empty (nan)"]),
         ((), {"query": {}}, ["without any prompt"]),
         ((), {"query": {"a": "x", "b": "x"}}, ["a and b are the same text"]),
         ((), {"query": {3: "x"}}, ["prompt's name"]),
