@@ -93,7 +93,7 @@ class ChatStream:
         self._grace_timer: asyncio.Task[None] | None = None
         self._interrupts = Interrupts()
         self._opening: asyncio.Future[Any] | None = None  # what is waited for before there is a response
-        self._sending = False  # whether the question was sent, or is about to be
+        self._sending = False
         self._reader = EventReader(dify.bounds, dify.settings.api_key, alone=way.keeps_runs)
         self._end_reason: ev.Event | None = None  # why this side ended it
         self._link: FormLink | None = None
@@ -156,6 +156,11 @@ class ChatStream:
         return self._response is not None
 
     @property
+    def sent(self) -> bool:
+        """Whether the question was sent, or is about to be; False while its files are uploaded."""
+        return self._sending
+
+    @property
     def more_at_hand(self) -> bool:
         """Whether the next event has come already, with the last one's bytes."""
         return self._reader.buffered > 0
@@ -181,11 +186,12 @@ class ChatStream:
             self._tell(ev.StopRequested(at=self.now))
             self._tell(self._end_reason)
             return await self._ended_early()
+        remaining = self._remaining
+        if remaining is not None and remaining <= 0:
+            self._tell(ev.DeadlineExceeded(at=self.now, seconds=self._timeout or 0.0))
+            return await self._ended_early()
         self._sending = True
-        if (remaining := self._remaining) is not None:
-            if remaining <= 0:
-                self._tell(ev.DeadlineExceeded(at=self.now, seconds=self._timeout or 0.0))
-                return await self._ended_early()
+        if remaining is not None:
             self._watchdog = asyncio.create_task(self._watch(remaining))
         self._silence.goes_on(news=True)
         self._silence_over = asyncio.create_task(self._watch_silence())

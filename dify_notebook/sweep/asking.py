@@ -75,7 +75,7 @@ class Asking:
             if self.failure is not None:
                 break
             turn = await self._turn(message, conversation)
-            if turn is not None and self.stream is not None and not refused(self.error):
+            if turn is not None and self.stream is not None and self.stream.sent and not refused(self.error):
                 turns.append((self.stream.tape, turn))
                 conversation = turn.conversation_id or conversation
             if self.failure is not None:

@@ -216,7 +216,12 @@ class Ledger:
 
     def refuses(self, case: Case) -> str | None:
         """Why no case of this one's target can be asked within this budget, as a sentence; None where it can."""
-        return self._refused.get(case.variant.target)
+        target = case.variant.target
+        failures = self._failures.get(target, 0)
+        if target in self._refused or failures < FAILURES or self._targets[target].most is not None:
+            return self._refused.get(target)
+        name = one_line(target, _LENGTH)
+        return t("sweep.budget.only_failures", app=name, unit=self.limit.unit, count=failures)
 
     def ask(self, case: Case) -> Literal["go", "wait", "over"]:
         """Whether a case may begin now.
@@ -226,7 +231,7 @@ class Ledger:
             "over": what is left is not enough for it, and will not be; also where `refuses` has a reason.
         """
         target = case.variant.target
-        if target in self._refused or self.spent >= self.limit.amount:
+        if self.spent >= self.limit.amount or self.refuses(case) is not None:
             return "over"
         key = variant_key(case.variant)
         group = self._group(key)
@@ -338,6 +343,3 @@ class Ledger:
             self._refused.setdefault(target, t(f"sweep.budget.{silent}", app=name, unit=unit))
         elif self._targets[target].most is None:
             self._failures[target] = self._failures.get(target, 0) + 1
-            if self._failures[target] >= FAILURES:
-                said = t("sweep.budget.only_failures", app=name, unit=unit, count=self._failures[target])
-                self._refused.setdefault(target, said)

@@ -52,6 +52,8 @@ def stopped_failure() -> Failure:
     return Failure(STOPPED, t("sweep.engine.stopped"))
 
 
+_NO_ACCESS = ("unauthorized", "forbidden", "app_unavailable")
+"""Codes of Dify's that are no answer to the question: the key was withdrawn, the app or its API was switched off."""
 _OTHER_APP = ("app_unavailable", "not_chat_app", "not_workflow_app")
 _FORM = ("input", "inputs")
 """Codes of an InputError that the app's form is the reason of; those of files are others."""
@@ -70,6 +72,8 @@ def ends_target(failure: Failure, error: DifyError | None, *, taken: bool, answe
         return error.code in ("connect", "proxy", "tls")
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None and retry_after > obeyed:
+        return True
+    if isinstance(error, APIError) and failure.code in _NO_ACCESS:
         return True
     if not taken and isinstance(error, AuthenticationError | NotFoundError):
         return True

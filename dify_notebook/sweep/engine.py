@@ -22,7 +22,7 @@ from .case import Case, Target
 from .ends import Ended as Ended
 from .ends import ends_target
 from .keeping import Keeping
-from .pace import Retries
+from .pace import Retries, is_down
 from .queue import Queue
 from .records import Checked, Outcome
 from .sites import App, Slot, apps_of
@@ -165,11 +165,11 @@ class Engine:
         assert self._loop is not None
         while True:
             self._wake.clear()
+            now = self._loop.time()  # one for both: what is ready between two looks at the clock would wait for ever
             if not self._stopping:
-                self._start()
+                self._start(now)
             if not self._tasks and (self._stopping or self._over or not self._queue):
                 break
-            now = self._loop.time()
             times = [site.next_time(now) for site in self._sites] + [self._leave_at]
             try:
                 async with asyncio.timeout_at(min((at for at in times if at is not None), default=None)):
@@ -194,10 +194,8 @@ class Engine:
         if left:
             await asyncio.wait(left, timeout=STOP_SECONDS)
 
-    def _start(self) -> None:
+    def _start(self, now: float) -> None:
         """Begin what may begin now: questions that were refused first, then new cases."""
-        assert self._loop is not None
-        now = self._loop.time()
         for site in self._sites:
             site.admit(now)
         while (case := self._next(now)) is not None:
@@ -248,7 +246,6 @@ class Engine:
     # -- one case --------------------------------------------------------------------
 
     async def _ask(self, case: Case, app: App, slot: Slot) -> None:
-        asking: Asking | None = None
         outcome: Outcome | None = None
         try:
             if await self._check(app) and not self._stopping and app.target.name not in self._refusals:
@@ -267,7 +264,7 @@ class Engine:
             if app.first is case:
                 app.first = None
             try:
-                self._settle(case, app, asking, outcome)
+                self._settle(case, outcome)
             except BaseException as problem:
                 self._fails(problem)
 
@@ -277,7 +274,11 @@ class Engine:
         self._begin_stop()
 
     def _asking(self, case: Case, app: App, slot: Slot) -> Asking:
-        return Asking(
+        def over() -> None:
+            self._learn(app, slot, asking)
+            self._free(app, slot)
+
+        asking = Asking(
             case,
             app.target,
             app.client,
@@ -285,25 +286,32 @@ class Engine:
             timeout=self._timeout,
             clock=self._clock,
             taken=lambda: self._taken(app),
-            over=lambda: self._free(app, slot),
+            over=over,
             again=lambda error, tries: self._again(app, slot, error, tries),
             stopping=lambda: self._stopping,
         )
+        return asking
 
-    def _settle(self, case: Case, app: App, asking: Asking | None, outcome: Outcome | None) -> None:
-        """Book what it cost, and learn of the app from it; None where it was not asked, or has no end."""
-        if self._ledger is not None:
-            self._ledger.settle(case, outcome)
-        if outcome is None or asking is None:
-            return
-        self._ended[outcome.state] += 1
-        failure = asking.failure
+    def _learn(self, app: App, slot: Slot, asking: Asking) -> None:
+        """What an end says of its app, before the next case takes its place."""
+        assert self._loop is not None
+        failure, error, site, retries = asking.failure, asking.error, app.site, self._retries
         if failure is None:
             app.answered = True
-        elif ends_target(
-            failure, asking.error, taken=app.taken, answered=app.answered, obeyed=self._retries.obeyed
-        ):
+            return
+        ends = ends_target(failure, error, taken=app.taken, answered=app.answered, obeyed=retries.obeyed)
+        if is_down(error) and site.is_down(slot.ticket or 0, self._loop.time(), retries, self._chance()):
+            ends = True
+        if ends:
             self._refuse(app, failure.message)
+
+    def _settle(self, case: Case, outcome: Outcome | None) -> None:
+        """Book what it cost; None where it was not asked, or has no end."""
+        if self._ledger is not None:
+            self._ledger.settle(case, outcome)
+        if outcome is None:
+            return
+        self._ended[outcome.state] += 1
         if self.on_outcome is not None:
             self.on_outcome(case, outcome)
 
@@ -317,6 +325,7 @@ class Engine:
     def _taken(self, app: App) -> None:
         """The server took a question of that app."""
         app.site.pace.taken()
+        app.site.downs = 0
         app.taken = True
         self._wake.set()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ..errors import APIError, ConnectError, DifyError, InputError, RateLimitError
+from ..errors import APIError, ConnectError, DifyError, InputError, RateLimitError, ServerError
 
 #: Cases that a server gets at once before it has answered any.
 START = 4
@@ -54,8 +54,8 @@ class Pace:
             self._taken = 0
             self.allowed += 1
 
-    def refused(self, ticket: int, now: float, retry_after: float | None = None) -> None:
-        """The server said that there are too many.
+    def refused(self, ticket: int, now: float, retry_after: float | None = None) -> bool:
+        """The server said that there are too many, or that it is not there. Gives whether it says so anew.
 
         Args:
             ticket: what `enter` gave.
@@ -64,10 +64,12 @@ class Pace:
         """
         if retry_after:
             self.not_before = max(self.not_before, now + retry_after)
-        if ticket == self._halvings:
-            self.allowed = max(1, self.allowed // 2)
-            self._halvings += 1
-            self._taken = 0
+        if ticket != self._halvings:
+            return False
+        self.allowed = max(1, self.allowed // 2)
+        self._halvings += 1
+        self._taken = 0
+        return True
 
 
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,14 +89,22 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True):
 
         Args:
             tries: how many there were.
-            retry_after: seconds that the server asked for, or None.
+            retry_after: seconds that the server asked for, or None; a wait is never shorter than without.
             chance: a number from 0 to 1: many that were refused together do not come back together.
         """
         if tries >= self.tries or (retry_after is not None and retry_after > self.obeyed):
             return None
         spread = 0.5 + chance / 2
         own = min(self.first * 2.0 ** min(tries - 1, 30), self.longest) * spread
-        return own if retry_after is None else max(retry_after, 0.0) + self.first * chance
+        return own if retry_after is None else max(own, retry_after + self.first * chance)
+
+
+_DOWN = (502, 503, 504)
+
+
+def is_down(error: DifyError | None) -> bool:
+    """Whether a gateway says that nobody is behind it just now. The question may have arrived all the same."""
+    return isinstance(error, ServerError) and error.status in _DOWN
 
 
 _UNSENT = ("connect", "proxy")

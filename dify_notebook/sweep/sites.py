@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .case import Case, Target
-from .pace import Pace
+from .pace import Pace, Retries
 
 if TYPE_CHECKING:
     from ..net.client import AsyncDify
@@ -31,6 +31,17 @@ class Site:
     def __init__(self, limit: int) -> None:
         self.pace = Pace(limit)
         self.waiting: list[Waiting] = []
+        self.downs = 0
+        """How often a gateway said that nobody is there, since it last took a question."""
+
+    def is_down(self, ticket: int, now: float, retries: Retries, chance: float) -> bool:
+        """A gateway said that nobody is there: wait with other cases, so that they do not fail as well. Whether that
+        has been waited for often enough."""
+        wait = retries.wait(self.downs + 1, None, chance)
+        if not self.pace.refused(ticket, now, wait):  # said to one that went out before the last wait
+            return False
+        self.downs += 1
+        return wait is None
 
     def admit(self, now: float) -> None:
         """Let those go on whose wait is over, as far as there is room; who waits longest goes first."""

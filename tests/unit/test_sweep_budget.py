@@ -197,6 +197,17 @@ def test_a_target_that_only_fails_is_not_asked_for_ever() -> None:
     assert "failed 3 times" in (ledger.refuses(case(9)) or "")
 
 
+def test_failures_before_the_first_price_count_for_nothing_once_there_is_one() -> None:
+    """A server that was down when a sweep began, and was asked again with another budget."""
+    failures = [ended(case(number), answer(status="failed")) for number in range(FAILURES)]
+    assert Ledger(USD, failures, lambda id: variant_key(case(0).variant)).refuses(case(9))
+    answered = [*failures, ended(case(0), answer("0.10"))]
+    ledger = Ledger(USD, answered, lambda id: variant_key(case(0).variant))
+    assert ledger.refuses(case(9)) is None
+    assert ledger.ask(case(9)) == "go"
+    assert ledger.reserved == Decimal("0.40")  # and for each of these the price of one stays reserved
+
+
 def test_what_could_not_be_sent_costs_nothing() -> None:
     ledger = Ledger(USD)
     for number in range(10):

@@ -60,7 +60,7 @@ class Server:
 class Stream:
     """In the place of a `ChatStream`."""
 
-    opened = True
+    opened = sent = True
 
     def __init__(self, server: Server, url: str, query: str) -> None:
         self.server, self.url, self.query, self.tape = server, url, query, Tape()

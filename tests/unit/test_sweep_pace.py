@@ -94,11 +94,15 @@ def test_waits_are_bounded_and_obey_the_server(tries: int, retry_after: float | 
         assert wait is None
         return
     assert wait is not None
-    if retry_after is None:
-        full = min(0.5 * 2 ** (tries - 1), 30)
-        assert full / 2 <= wait <= full
-    else:
-        assert retry_after <= wait <= retry_after + 0.5
+    full = min(0.5 * 2 ** (tries - 1), 30)
+    assert full / 2 <= wait <= max(full, (retry_after or 0) + 0.5)
+    assert wait >= (retry_after or 0)
+
+
+def test_a_server_that_asks_for_no_wait_uses_up_no_tries_at_once() -> None:
+    retries = Retries()
+    waits = [retries.wait(tries, 0.0, 0.5) or 0 for tries in range(1, retries.tries)]
+    assert waits == [retries.wait(tries, None, 0.5) for tries in range(1, retries.tries)]
 
 
 RATE = RateLimitError("Too many requests", status=429)
@@ -134,10 +138,12 @@ FORM = "x is required in input form"
 @pytest.mark.parametrize(
     ("failure", "error", "at_first", "after_taken", "after_answer"),
     [
-        (Failure("unauthorized", ""), AuthenticationError("", status=401), True, False, False),
-        (Failure("forbidden", ""), AuthenticationError("", status=403), True, False, False),
+        (Failure("unauthorized", ""), AuthenticationError("", status=401), True, True, True),
+        (Failure("forbidden", ""), AuthenticationError("", status=403), True, True, True),
+        (Failure("not_json", ""), AuthenticationError("", status=403), True, False, False),
         (Failure("not_found", ""), NotFoundError("", status=404), True, False, False),
-        (Failure("app_unavailable", ""), APIError("", code="app_unavailable", status=400), True, True, False),
+        (Failure("app_unavailable", ""), APIError("", code="app_unavailable", status=400), True, True, True),
+        (Failure("app_unavailable", ""), None, True, True, False),
         (Failure("input", ""), InputError("", code="input"), True, True, False),
         (Failure("file", ""), InputError("", code="file"), False, False, False),
         (Failure("invalid_param", FORM), APIError(FORM, status=400), True, True, False),
