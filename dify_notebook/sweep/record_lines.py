@@ -6,10 +6,12 @@ import msgspec
 
 from ..i18n import t
 from ..redact import redact
+from ..turn.convert import as_decimal
 from .lines import LINE_BYTES
-from .records import Outcome, Record
+from .records import LARGEST, Answer, Outcome, Record
 
 _DECODER = msgspec.json.Decoder(Record)
+_NUMBERS = ("prompt_tokens", "completion_tokens", "total_tokens", "seconds", "first_token")
 
 
 class TooLong(Exception):
@@ -29,7 +31,7 @@ def line_of(record: Record) -> tuple[bytes, Record]:
     line = redact(line)
     if len(line) >= LINE_BYTES:
         raise TooLong
-    return line, _DECODER.decode(line)
+    return line, record_of(line)
 
 
 def _whole_characters(value: object) -> object:
@@ -51,9 +53,24 @@ def without_content(outcome: Outcome) -> Outcome:
 
 
 def record_of(line: bytes) -> Record:
-    """The record of a line.
+    """The record of a line. A number in it that can be no price, no count and no time counts as not told.
 
     Raises:
         msgspec.DecodeError, RecursionError: it is none.
     """
-    return _DECODER.decode(line)
+    record = _DECODER.decode(line)
+    if isinstance(record, Outcome):
+        for answer in record.answers:
+            _leave_out_nonsense(answer)
+    return record
+
+
+def _leave_out_nonsense(answer: Answer) -> None:
+    """Numbers are added up and written out in full: -7 tokens would make others free, 1E-999999 fills a screen."""
+    if answer.price is not None:
+        price = as_decimal(str(answer.price))
+        answer.price = price if price is not None and 0 <= price <= LARGEST else None
+    for name in _NUMBERS:
+        number = getattr(answer, name)
+        if number is not None and not 0 <= number <= LARGEST:
+            setattr(answer, name, None)
