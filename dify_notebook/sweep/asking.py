@@ -91,7 +91,7 @@ class Asking:
             ended=self._clock(),
         )
         self._over()
-        return await self._keeping.end(outcome, tried, turns)
+        return await self._keeping.end(outcome, tried, turns, self._client.settings.api_key)
 
     async def _turn(self, message: Message, conversation: str | None) -> Turn | None:
         """One turn, asked again while it surely did not arrive; `failure` and `error` say why it is no answer."""

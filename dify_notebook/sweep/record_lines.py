@@ -6,6 +6,7 @@ import msgspec
 
 from ..i18n import t
 from ..redact import redact
+from ..secret import Secret
 from ..turn.convert import as_decimal
 from .lines import LINE_BYTES
 from .records import LARGEST, Answer, Outcome, Record
@@ -18,8 +19,11 @@ class TooLong(Exception):
     """A line that nobody would read."""
 
 
-def line_of(record: Record) -> tuple[bytes, Record]:
+def line_of(record: Record, key: Secret | None = None) -> tuple[bytes, Record]:
     """A record as a line, without keys, and as it will be read.
+
+    Args:
+        key: of the app that answered, which may look like any text; an answer may hold it though no piece of it did.
 
     Raises:
         TooLong, RecursionError, msgspec.DecodeError: it can be no line.
@@ -28,7 +32,7 @@ def line_of(record: Record) -> tuple[bytes, Record]:
         line = msgspec.json.encode(record)
     except UnicodeEncodeError:
         line = msgspec.json.encode(_whole_characters(msgspec.to_builtins(record)))
-    line = redact(line)
+    line = redact(line if key is None else key.taken_out_of(line))
     if len(line) >= LINE_BYTES:
         raise TooLong
     return line, record_of(line)
