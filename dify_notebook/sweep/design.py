@@ -185,10 +185,12 @@ def _script(script: Any, table: Table, place: str) -> tuple[Template, ...]:
 def _template(text: str, table: Table, place: str) -> Template:
     """The text, its placeholders called by the columns that they mean."""
     names = {normalized_name(column): column for column in table.columns}
+    names |= {column: column for column in table.columns}  # a name as it is written comes before one that is alike
 
     def column_of(placeholder: Placeholder) -> Placeholder:
         steps = placeholder.steps
-        if placeholder.name == ROW and steps and (name := names.get(normalized_name(str(steps[0][1])))) is not None:
+        named = str(steps[0][1]) if placeholder.name == ROW and steps else None
+        if named is not None and (name := names.get(named, names.get(normalized_name(named)))) is not None:
             return Placeholder(placeholder.source, name, steps[1:], placeholder.offset)
         if (name := names.get(placeholder.name)) is not None:
             return Placeholder(placeholder.source, name, steps, placeholder.offset)

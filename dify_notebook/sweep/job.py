@@ -89,6 +89,16 @@ class Job:
             self.cases = await cases(self.design, self.targets)
         return self.cases
 
+    async def _repeat(self, repeats: int) -> None:
+        """Repeat so often from now on; where that is refused all stays as it was."""
+        before = self.design, self.cases
+        self.design, self.cases = msgspec.structs.replace(self.design, repeats=repeats), None
+        try:
+            await self.prepare()
+        except BaseException:
+            self.design, self.cases = before
+            raise
+
     def missing(self, again: Collection[State], first_repeat: int = 0) -> list[Case]:
         """The cases that were never asked, and those of the other states, in order.
 
@@ -125,8 +135,7 @@ class Job:
                 first_repeat = 0
                 if request.repeats is not None:
                     first_repeat = self.design.repeats
-                    self.design = msgspec.structs.replace(self.design, repeats=request.repeats)
-                    self.cases = None
+                    await self._repeat(request.repeats)
                 cases = await self.prepare()
                 missing = self.missing(request.again, first_repeat)
                 return await self._run(cases, missing, request, on_outcome)

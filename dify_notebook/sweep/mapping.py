@@ -15,9 +15,9 @@ from . import arguments
 from .budget import parse_budget
 from .design import Design, Script, read
 from .job import REFUSED, Job, Request
-from .outputs import Columns, Row, added, columns, row_of
+from .outputs import Columns, Row, added, columns, dtype_of, row_of
 from .progress import SECONDS, ProgressLine
-from .rows import table
+from .rows import as_it_is, table
 from .running import Running, ending
 from .store import Store
 
@@ -136,6 +136,7 @@ def map_rows(
         over = [{TEXT: row} for row in over]
         if query is None and inputs is None:
             query = f"{{{{ {TEXT} }}}}"
+    over = as_it_is(over)
     rows = table(over)
     if over is None:
         raise InputError(t("sweep.map.no_table"), code="df")
@@ -166,6 +167,13 @@ def as_pandas(over: Any) -> pd.DataFrame:
 
     if isinstance(over, pd.DataFrame):
         return over
-    if hasattr(over, "to_dict") and not isinstance(over, Sequence):  # polars
-        return pd.DataFrame(over.to_dict(as_series=False))
-    return pd.DataFrame([dict(row) for row in over])
+    rows = table(over)
+    columns = {name: rows.cells(name) for name in rows.columns}
+    return pd.DataFrame({name: pd.Series(cells, dtype=_gapped(cells)) for name, cells in columns.items()})
+
+
+def _gapped(cells: Sequence[Any]) -> Any:
+    """The dtype of whole numbers and booleans of which some are missing: pandas would make floats and objects of them.
+    None: what pandas says."""
+    kinds = {type(cell) for cell in cells}
+    return dtype_of(cells) if kinds in ({int, type(None)}, {bool, type(None)}) else None

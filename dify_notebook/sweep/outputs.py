@@ -17,6 +17,8 @@ from .records import Answer, Outcome, State
 if TYPE_CHECKING:
     import pandas as pd
 
+EXACT = 2**53
+"""Up to this a float keeps all whole numbers."""
 ERROR = "error"
 """The column of reasons."""
 ANSWER = "answer"
@@ -71,7 +73,8 @@ def columns(outputs: Any, taken: Sequence[str]) -> Columns:
     for name in [*(names or ()), ERROR]:
         if name in taken:
             said = t("sweep.map.taken", name=one_line(name, 80))
-            raise InputError(said, code="outputs", hint=t("sweep.map.rename_hint"))
+            hint = t("sweep.map.error_hint" if name == ERROR else "sweep.map.rename_hint")
+            raise InputError(said, code="outputs", hint=hint)
     return Columns(names)
 
 
@@ -170,7 +173,10 @@ def series(values: list[Any], index: Any, dtype: str | None = None) -> pd.Series
 
 
 def dtype_of(values: Sequence[Any]) -> Any:
-    """string, boolean, Int64, float64, or object where they are of several kinds, structures or too large."""
+    """string, boolean, Int64, float64, or object where they are of several kinds, structures or too large.
+
+    Whole numbers beside others are floats where a float keeps all their digits.
+    """
     kinds = {type(value) for value in values if value is not None}
     if not kinds or kinds == {str}:
         return "string"
@@ -179,4 +185,5 @@ def dtype_of(values: Sequence[Any]) -> Any:
     if kinds == {int}:
         fits = all(-(2**63) <= value < 2**63 for value in values if value is not None)
         return "Int64" if fits else object
-    return "float64" if kinds <= {int, float} else object
+    exact = all(abs(value) <= EXACT for value in values if type(value) is int)
+    return "float64" if kinds <= {int, float} and exact else object

@@ -219,8 +219,8 @@ def _of_tapes(
     attempts = Attempts(cases, store)
     batches: list[Batch] = []
     gone = 0
-    for case in cases:
-        outcome = attempts.last.get(case.id)
+    for id in dict.fromkeys(case.id for case in cases):  # once also where two variants send the same
+        outcome = attempts.last.get(id)
         for number, answer in enumerate(outcome.answers if outcome is not None else (), 1):
             try:
                 batch = rows_of([store.turn(answer)])
@@ -229,7 +229,7 @@ def _of_tapes(
                 continue
             if batch:
                 length = len(next(iter(batch.values())))
-                batches.append({"case": [case.id] * length, "turn": [number] * length, **batch})
+                batches.append({"case": [id] * length, "turn": [number] * length, **batch})
     if gone:
         console.warn(t("sweep.results.gone", count=f"{gone:,}", table=table.name), stacklevel=3)
     return from_batches(table, batches)

@@ -107,6 +107,15 @@ def table(over: Any) -> Table:
     return found
 
 
+def as_it_is(over: Any) -> Any:
+    """The table as it is now, whatever becomes of it later; its cells are not copied. What is no table: itself."""
+    if is_table(over):
+        return over.copy() if module_of(over) == "pandas" else over.clone()
+    if isinstance(over, list | tuple):
+        return [dict(row) if isinstance(row, Mapping) else row for row in over]
+    return over
+
+
 def no_column(name: str, table: Table, place: str) -> InputError:
     """The error that a name is no column, with those that there are."""
     if not table.columns:

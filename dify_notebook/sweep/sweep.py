@@ -17,7 +17,7 @@ from . import arguments
 from .design import Design, Script, read
 from .job import Job, Request
 from .records import Outcome
-from .rows import table
+from .rows import as_it_is, table
 from .running import Running
 from .store import Store
 
@@ -61,6 +61,7 @@ class Sweep:
             published version of that id), a list of names, or a dict from your own names to any of these or to
             (client, workflow id).
         over: a DataFrame of pandas or polars, or a list of dicts, a question for each row; None is one question.
+            What becomes of it after this changes nothing.
         query: a text with `{{ column }}` or `{{ row.column }}`; a list of texts is a script of several turns in one
             conversation; a dict names several prompts, each a variant. None for apps that take inputs alone.
         inputs: by name. A list varies: each of its values is a variant of its own. The name of a column is that
@@ -102,6 +103,7 @@ class Sweep:
     ) -> None:
         if apps is None or (isinstance(apps, Mapping | Sequence) and not apps):
             raise InputError(t("sweep.arguments.no_app"), code="apps")
+        over = as_it_is(over)
         design = Design(
             query=query,
             inputs=inputs,

@@ -273,6 +273,43 @@ def test_each_case_that_ends_is_noticed(app: tuple[ScriptedApp, RawServer]) -> N
     assert run.progress.succeeded == 2
 
 
+@pytest.mark.parametrize("kind", ["pandas", "polars", "dicts"])
+def test_what_becomes_of_the_table_later_changes_nothing(kind: str, app: tuple[ScriptedApp, RawServer]) -> None:
+    script, server = app
+    df: Any = table("one", "two")
+    if kind == "dicts":
+        df = df.to_dict("records")
+    elif kind == "polars":
+        df = pytest.importorskip("polars").DataFrame(df.to_dict("list"))
+    sweep = Sweep(client(server), df, "{{ question }}")
+
+    def change(text: str) -> None:
+        if kind == "pandas":
+            df.loc[0, "question"] = text
+        elif kind == "polars":
+            df[0, "question"] = text
+        else:
+            df[0]["question"] = text
+            df.append({"question": text})
+
+    change("before it runs")
+    sweep.run(progress=False)
+    change("before it is extended")
+    sweep.extend(2, progress=False)
+    assert Counter(asked(script)) == {"one": 2, "two": 2}
+
+
+def test_an_extension_that_is_refused_leaves_all_as_it_was(app: tuple[ScriptedApp, RawServer]) -> None:
+    script, server = app
+    sweep = Sweep(client(server), table(*(f"q{number}" for number in range(2_000))), "{{ question }}")
+    sweep.run(limit=1, progress=False)
+    with pytest.raises(InputError, match="2,000,000 cases"):
+        sweep.extend(1_000, progress=False)
+    assert states(sweep) == {"succeeded": 1, "not_run": 1_999}
+    sweep.extend(2, limit=1, progress=False)
+    assert len(script.questions) == 2
+
+
 def test_a_turn_is_found_by_the_beginning_of_its_case(app: tuple[ScriptedApp, RawServer]) -> None:
     _, server = app
     sweep = Sweep(client(server), table("a", "b"), "{{ question }}")

@@ -100,6 +100,35 @@ def test_a_polars_table_comes_back_as_one_of_pandas(app: tuple[ScriptedApp, RawS
     assert list(out["answer"]) == ["You said: **a**", "You said: **b**"]
 
 
+@pytest.mark.parametrize("library", ["polars", "dicts"])
+def test_whole_numbers_and_booleans_with_gaps_stay_what_they_are(
+    library: str, app: tuple[ScriptedApp, RawServer]
+) -> None:
+    _, server = app
+    rows = [{"q": "a", "id": 2**53 + 1, "fine": True, "t": "x"}, {"q": "b", "id": None, "fine": None, "t": None}]
+    over: Any = rows if library == "dicts" else pytest.importorskip("polars").DataFrame(rows)
+    out = scripted_client(server).map(over, "{{ q }}", progress=False)
+    assert [str(out[name].dtype) for name in ("id", "fine")] == ["Int64", "boolean"]
+    assert out["id"][0] == 2**53 + 1
+    assert list(out["t"].isna()) == [False, True]
+
+
+def test_a_table_that_is_changed_before_it_is_asked_is_asked_as_it_was(app: tuple[ScriptedApp, RawServer]) -> None:
+    script, server = app
+    df = pd.DataFrame({"q": ["a", "b"]})
+
+    async def changed() -> pd.DataFrame:
+        async with AsyncDify(api_key=KEY, base_url=server.url, retry=0) as dify:
+            run = dify.map(df, "{{ q }}", progress=False)
+            df.loc[0, "q"] = "changed"
+            return await run
+
+    out = asyncio.run(changed())
+    assert list(out["q"]) == ["a", "b"]
+    assert list(out["answer"]) == ["You said: **a**", "You said: **b**"]
+    assert sorted(body["query"] for body in script.questions) == ["a", "b"]
+
+
 def test_failures_are_rows_with_their_reason(app: tuple[ScriptedApp, RawServer]) -> None:
     _, server = app
     rows = [{"q": "fine"}, {"q": "refuse it"}, {"q": "fail it"}, {"q": "fine"}]

@@ -101,6 +101,11 @@ def test_columns_whose_names_are_no_names_of_python() -> None:
     assert queries(made(query='{{ row["My question"] }}{{ row[3] }}{{ row.wide }}', over=frame)) == {0: ["xyz"]}
 
 
+def test_a_column_is_the_one_whose_name_was_written() -> None:
+    for over in ([{"m2": "a", "m\u00b2": "b"}], [{"m\u00b2": "b", "m2": "a"}]):
+        assert queries(made(query='{{ m2 }} {{ row.m2 }} {{ row["m2"] }} {{ row["m\u00b2"] }}', over=over)) == {0: ["a a a b"]}
+
+
 def test_several_prompts_are_variants() -> None:
     cases = made(query={"short": "{{ town }}?", "long": ["Hello", "{{ town }}?"]}, over=TOWNS)
     assert {(case.variant.prompt, len(case.messages)) for case in cases} == {("short", 1), ("long", 2)}

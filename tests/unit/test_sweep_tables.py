@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +14,10 @@ import pandas as pd
 import pytest
 from support import linear
 
+import dify_notebook
 from dify_notebook.errors import TapeGone
 from dify_notebook.frames.dataframes import array
+from dify_notebook.frames.schema import as_markdown
 from dify_notebook.i18n import speaking
 from dify_notebook.sweep.budget import parse_budget
 from dify_notebook.sweep.case import Case, Message, Target, Variant
@@ -249,6 +252,8 @@ def test_nodes_and_thoughts_come_from_the_tapes_and_join() -> None:
         thought = thoughts(cases, store)
     assert thought[["case", "turn", "message_id", "tool"]].values.tolist() == [[cases[0].id, 2, "m2", "search"]]
     assert store.reads == 6
+    both = nodes([case(3, prompt="a"), case(3, prompt="b")], Records([answered(case(3), said(tape="t1"))], turns=turns))
+    assert both["node_id"].tolist() == ["a", "b"], "one case is told of once, also where two variants send the same"
     assert list(nodes([], store).columns) == list(SWEEP_NODES.names)
     assert list(thoughts([], store).columns) == list(SWEEP_THOUGHTS.names)
 
@@ -479,3 +484,31 @@ def test_many_variants_are_cut_with_where_the_rest_is() -> None:
         text = found.bundle()["text/plain"]
     assert "sweep.plan().variants" in text
     assert len(text.splitlines()) < 60
+
+
+# -- documents -------------------------------------------------------------------------------------
+
+DOCS = Path(dify_notebook.__file__).parent / "docs"
+
+
+def test_the_english_document_has_the_columns_of_results() -> None:
+    text = (DOCS / "en" / "22-experiments.md").read_text(encoding="utf-8")
+    assert f"{RESULTS.doc} In this order:\n\n{as_markdown(RESULTS)}\n" in text
+
+
+def test_the_chinese_document_has_the_same_columns() -> None:
+    lines = (DOCS / "zh-Hans" / "22-experiments.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    facts = [(f"`{column.name}`", column.dtype, column.unit, column.nullable) for column in RESULTS.columns]
+    assert [(row[0], row[1], row[2], row[3] == "可以") for row in rows] == facts
+    for row, column in zip(rows, RESULTS.columns, strict=True):
+        assert re.search(r"[\u4e00-\u9fff]", row[4]), f"{column.name} is not explained"
+        assert all(word in row[4] for word in column.categories)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-Hans"])
+def test_the_documents_name_all_columns_of_rates(language: str) -> None:
+    text = (DOCS / language / "22-experiments.md").read_text(encoding="utf-8")
+    named = rates([case(1)], {})
+    (paragraph,) = [line for line in text.splitlines() if line.startswith("`sweep.rates`")]
+    assert {name for name in named.columns if f"`{name}`" not in paragraph} == {"app", "prompt"}
