@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from decimal import Decimal
@@ -128,6 +129,34 @@ def test_a_lock_is_given_back_where_its_note_cannot_be_written(tmp_path: Path) -
     (tmp_path / HOLDER).rmdir()
     with Store.open(tmp_path).locked():
         pass
+
+
+def test_a_line_that_is_written_while_it_is_read_is_left_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = store_of(tmp_path)
+    end = b'{"t":"end","case":"b","state":"succeeded"}\n'
+
+    class Growing(io.BytesIO):
+        """A file to which the rest of a line is added between two reads."""
+
+        def readline(self, size: int | None = -1, /) -> bytes:
+            piece = super().readline(size)
+            if piece and not piece.endswith(b"\n"):
+                at = self.tell()
+                self.write(end[20:])
+                self.seek(at)
+            return piece
+
+    whole = (tmp_path / RECORDS).read_bytes()
+    monkeypatch.setattr("dify_notebook.sweep.lines.open_regular", lambda _: Growing(whole + end[:20]))
+    store.refresh()
+    monkeypatch.undo()
+    assert (store.damaged, list(store.outcomes)) == (0, [case().id])
+    with (tmp_path / RECORDS).open("ab") as file:
+        file.write(end)
+    store.refresh()
+    assert (store.damaged, list(store.outcomes)) == (0, [case().id, "b"])
 
 
 # -- outputs ------------------------------------------------------------------------------
