@@ -46,8 +46,9 @@ class Asking:
 
     @property
     def interrupted_at(self) -> int | None:
-        """Which turn was not asked again to its end; None where it came to the cell's own."""
-        return None if self._replay is None or self._replay.complete else self._replay.number
+        """Which turn was not asked again to its end; None where the server keeps the cell's own."""
+        replay = self._replay
+        return None if replay is None or (replay.complete and replay.turn.message_id) else replay.number
 
     def _own(self, conversation_id: str | None) -> Run:
         request, app_session = self._request, self._app_session

@@ -180,9 +180,15 @@ class Watched:
         blocks: dict[str, list[Case]] = {}
         for case in cases:
             blocks.setdefault(case.question, []).append(case)
-        found = sorted(blocks.values(), key=lambda block: min(places.get(label, 0) for label in block[0].labels))
         columns = [(name, repeat) for name in names for repeat in range(shown)]
         outcomes = self._beside.sweep.store.outcomes
+
+        def place(block: list[Case]) -> tuple[bool, int]:
+            """What was asked stands first: questions are asked in another order than that of the rows."""
+            asked = any(case.id in outcomes for case in block)
+            return not asked, min(places.get(label, 0) for label in block[0].labels)
+
+        found = sorted(blocks.values(), key=place)
         rows = [self._row(block, columns, outcomes) for block in found[: limits.TABLE_ROWS]]
         totals = totals_of(cases, outcomes, every)
         return Table(

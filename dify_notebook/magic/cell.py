@@ -16,6 +16,8 @@ from ..app.controls import counted
 from ..app.entry_points import CELL, as_input_error
 from ..app.files import FileInput, Pattern, sources_of
 from ..app.known import Fitted, KnownApp
+from ..app.origin import Origin as ValueOrigin
+from ..app.origin import values
 from ..app.template import expand
 from ..errors import InputError
 from ..i18n import t
@@ -95,6 +97,8 @@ def build_request(
     steps, later = _steps(decision, app_session), decision.action in ("continue", "append", "replay")
     conversation = app_session.conversations.get(decision.conversation_id or "") if later else None
     earlier = {} if conversation is None else conversation.values
+    if steps:  # what came behind the cell does not stand in front of it this time
+        earlier = values(steps[-1].inputs, ValueOrigin.EARLIER)
     fitted = session.fit(CELL, inputs, earlier, later=later)
     check_attachments(files, app.parameters)
     for name, value in fitted.inputs.items():

@@ -106,6 +106,8 @@ class CellSources:
         if not self._running.cells or self._running.cells[0].called:
             return False
         cell = self._running.cells[0]
+        if cell.text.lstrip().startswith(_CALL):
+            return False
         texts = enumerate(islice(_cells_in(cell.text), _MAX_MAGICS), 1)
         cell.called = any(self._transformed(text, times) == (line, body) for times, text in texts)
         return cell.called

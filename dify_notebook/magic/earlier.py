@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..app.stored_files import again
-from ..errors import InputError
+from ..errors import InputError, NotFoundError
 from ..i18n import t
 from ..printable import one_line
 from ..turn.state import Turn
@@ -57,7 +57,11 @@ def before(app_session: AppSession, place: Place) -> Before:
         InputError: the server no longer has the cell's turn.
         DifyError: the server refused the list.
     """
-    listed = app_session.session.call(app_session.client.messages.list(place.conversation_id, order="asc").to_list())
+    try:
+        messages = app_session.client.messages.list(place.conversation_id, order="asc")
+        listed = app_session.session.call(messages.to_list())
+    except NotFoundError:  # the conversation was deleted
+        listed = []
     at = next((index for index, message in enumerate(listed) if message.id == place.message_id), None)
     if at is None:
         raise InputError(t("magic.held.gone", id=one_line(place.conversation_id)), code="held")
@@ -80,15 +84,17 @@ def cost(turns: Sequence[Turn]) -> str:
     if not usages:
         return t("magic.held.not_told")
     prices: dict[str, Decimal] = {}
-    for usage in usages:
-        if usage.total_price is not None:
-            currency = one_line(usage.currency or "", 12)
-            prices[currency] = prices.get(currency, Decimal(0)) + usage.total_price
+    priced = [usage for usage in usages if usage.total_price is not None]
+    for usage in priced:
+        currency = one_line(usage.currency or "", 12)
+        prices[currency] = prices.get(currency, Decimal(0)) + (usage.total_price or 0)
     parts = [t("magic.held.tokens", count=number(sum(usage.total_tokens or 0 for usage in usages)))]
     parts += [price(amount, currency) for currency, amount in list(prices.items())[:CURRENCIES]]
     if not prices:
         parts.append(t("magic.held.no_price"))
-    text = ", ".join(parts)
+    elif len(priced) < len(usages):
+        parts[-1] = t("magic.held.priced", price=parts[-1], told=len(priced), count=len(usages))
+    text = t("magic.held.comma").join(parts)
     return text if len(usages) == len(turns) else t("magic.held.partly", text=text, told=len(usages), count=len(turns))
 
 
@@ -144,4 +150,5 @@ def refusal(app_session: AppSession, place: Place, *, named: bool) -> InputError
         return InputError(t("magic.held.named", **place_of_turn), code="held", hint=t("magic.held.named_hint"))
     many = "one" if len(found.turns) == 1 else "many"
     again_costs = t(f"magic.held.again.{many}", count=len(found.turns), cost=cost(found.turns))
-    return InputError(t("magic.held.later", **place_of_turn), code="held", hint=f"{again_costs} {t('magic.held.hint')}")
+    ways = "\n".join([t("magic.held.ways"), again_costs, t("magic.held.new"), t("magic.held.append")])
+    return InputError(t("magic.held.later", **place_of_turn), code="held", hint=ways)

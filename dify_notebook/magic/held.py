@@ -78,13 +78,13 @@ class Held:
         return Place(conversation_id, turn.message_id, turn.first)
 
     def last_place(self, cell: Cell) -> Place | None:
-        """Where the conversation that the cell was asked in last holds it; None where it never was.
-
-        A terminal's lines have no ids and are known by their text; one that was reworded is taken for the newest.
-        """
-        if cell not in self._last and cell[0] == "line" and self._newest_line is not None:
-            cell = self._newest_line
+        """Where the conversation that the cell was asked in last holds it; None where it never was."""
         return self.place(cell, self._last.get(cell))
+
+    def known(self, cell: Cell) -> Cell:
+        """The cell that `--again` means: a terminal's line is known by its text, and one reworded is the newest."""
+        reworded = cell not in self._last and cell[0] == "line"
+        return self._newest_line or cell if reworded else cell
 
     def turn(self, conversation_id: str, message_id: str) -> HeldTurn | None:
         """The turn of that message; None where no cell asked it."""
@@ -125,8 +125,13 @@ def decide(cell: Cell, origin: Origin, asks: Asks, current: str | None, mode: Mo
     """
     if asks.new:
         return Decision("begin")
-    if asks.again and (place := held.place(cell, current) or held.last_place(cell)) is not None:
-        return Decision("begin_again" if place.first else "replay", place.conversation_id, place)
+    if asks.again:
+        known = held.known(cell)
+        place = held.place(known, current)
+        if place is None and (current is None or mode == "fresh"):  # no conversation goes on without the cell
+            place = held.last_place(known)
+        if place is not None:
+            return Decision("begin_again" if place.first else "replay", place.conversation_id, place)
     if asks.named is None and not asks.append and mode == "fresh":
         return Decision("begin")
     target = asks.named or current

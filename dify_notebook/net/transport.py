@@ -41,7 +41,7 @@ KEEPALIVE_SECONDS = 1.0
 
 #: Connections of one httpx client. Its pool looks through all of them for every request, so several
 #: small pools serve many connections better than one large one (see tests/benchmarks/bench_paging.py).
-POOL = 4
+POOL = 2
 
 
 class KeyAuth(httpx.Auth):
@@ -117,7 +117,7 @@ def origin(url: str) -> tuple[str, str, int]:
 
 
 class LoopPool:
-    """The connections of one running loop: a limiter, and behind it clients of four connections each.
+    """The connections of one running loop: a limiter, and behind it clients of `POOL` connections each.
 
     Args:
         make: makes a client of so many connections, with the key or without.
@@ -150,7 +150,7 @@ class LoopPool:
             InputError: it gets no permit, see `AdaptiveLimiter`.
         """
         if bypass:
-            self._bypass = self._bypass or self._make(POOL, True)
+            self._bypass = self._bypass or self._make(MAX_CONNECTIONS, True)  # all answers may be stopped at once
             return await _send(self._bypass, build(self._bypass), **options)
         permit = await self.limiter.acquire(owner)
         client: httpx.AsyncClient | None = None
@@ -163,6 +163,9 @@ class LoopPool:
         except BaseException:
             self._release(permit, client)
             raise
+        if response.is_closed:  # httpx.MockTransport gives its whole body at once: nobody will close it
+            self._release(permit, client)
+            return response
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _ReleasingStream(response.stream, lambda: self._release(permit, client))
         response.extensions[_PERMIT] = permit

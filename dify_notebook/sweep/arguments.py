@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any, cast
 
@@ -60,7 +61,7 @@ def states_again(again: Any) -> tuple[State, ...]:
     """
     if again is None:
         return ()
-    names = [again] if isinstance(again, str) else list(again)
+    names = list(again) if isinstance(again, Iterable) and not isinstance(again, str) else [again]
     for name in names:
         if name == "succeeded":
             raise InputError(t("sweep.arguments.finished"), code="again")

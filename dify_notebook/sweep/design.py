@@ -12,7 +12,7 @@ import msgspec
 from ..app.file_references import is_url, remote
 from ..app.files import holds_file
 from ..app.namespace import normalized_name
-from ..app.template import Placeholder, Template
+from ..app.template import Placeholder, Template, TemplateError
 from ..app.values import Unserializable, is_missing, to_builtins
 from ..errors import InputError
 from ..i18n import t
@@ -25,6 +25,7 @@ Script = str | Sequence[str]
 """One question, or a list of turns."""
 ROW = "row"
 """How a template may call the row: `{{ row.question }}`."""
+_BRACES = re.compile(r"\{\{([^{}]*)\}\}")
 _LETTERS = re.compile(r"[\W_]+")
 _CLOSE = 0.8
 """How alike a text and a column's name are where one is taken for a slip of the other, of 1."""
@@ -102,16 +103,29 @@ def columns_of(written: Written) -> tuple[str, ...]:
     return tuple(each.name for each in written.placeholders) if isinstance(written, Template) else ()
 
 
+def filled(text: Template, row: Mapping[str, Any]) -> str:
+    """The text in that row.
+
+    Raises:
+        TemplateError: it cannot be filled.
+        InputError: a cell that stands in it is missing.
+    """
+    for name in columns_of(text):
+        if is_missing(row[name]):
+            _refuse("sweep.cases.missing_cell", "query", name=one_line(name), value=one_line(repr(row[name])))
+    return text.fill(row)
+
+
 def value_of(written: Written, row: Mapping[str, Any]) -> Any:
     """The value in that row, in its own type; None where it is not given.
 
     Raises:
-        TemplateError: a text cannot be filled.
+        InputError: a text cannot be filled.
     """
     if isinstance(written, Itself):
         return written.value
     if isinstance(written, Template) and written.alone is None:
-        return written.fill(row)
+        return filled(written, row)
     value = row[written.name] if isinstance(written, Column) else written.value(row)
     if holds_file(value):
         return repeatable(value)
@@ -152,6 +166,20 @@ def read(design: Design, table: Table) -> Layout:
     )  # fmt: skip
 
 
+def read_used(design: Design, table: Table) -> Layout:
+    """As `read`; a table of which nothing would be asked is refused too.
+
+    Raises:
+        InputError: as for `read`, or no column is named.
+    """
+    layout = read(design, table)
+    names = [one_line(name, 40) for name in table.columns if name not in (design.id, design.cluster)][:20]
+    if names and not layout.columns():
+        said, hint = t("sweep.cases.same", columns=", ".join(names)), t("sweep.cases.same_hint", name=names[0])
+        raise InputError(said, code="query", hint=hint)
+    return layout
+
+
 def _prompts(query: Any, table: Table) -> dict[str | None, tuple[Template, ...]]:
     if query is None:
         return {None: ()}
@@ -173,6 +201,9 @@ def _prompts(query: Any, table: Table) -> dict[str | None, tuple[Template, ...]]
 
 def _script(script: Any, table: Table, place: str) -> tuple[Template, ...]:
     if isinstance(script, str):
+        if script in table.columns:
+            meant = script if script.isidentifier() else f'row["{script}"]'
+            _refuse("sweep.cases.query_slip", "query", place=place, value=one_line(script), meant=one_line(meant))
         return (_template(script, table, place),)
     if not isinstance(script, list | tuple) or not script:
         _refuse("sweep.cases.query", "query", place=place, type=type(script).__name__)
@@ -197,7 +228,14 @@ def _template(text: str, table: Table, place: str) -> Template:
         unknown = str(steps[0][1]) if placeholder.name == ROW and steps else placeholder.name
         raise no_column(unknown, table, place)
 
-    return Template(text, label=place).renamed(column_of)
+    try:
+        return Template(text, label=place).renamed(column_of)
+    except TemplateError:
+        inside = {found.strip() for found in _BRACES.findall(text)}
+        meant = next((name for name in table.columns if name in inside and not name.isidentifier()), None)
+        if meant is None:
+            raise
+    _refuse("sweep.cases.quoted", "query", place=place, name=one_line(meant))
 
 
 def _varied(values: Sequence[Any], table: Table, place: str) -> tuple[Itself | Template, ...]:

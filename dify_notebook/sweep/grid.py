@@ -26,7 +26,7 @@ from ..printable import one_line
 from ..wire.calls import check_text
 from .case import Case, Message, Target, Variant
 from .design import Design as Design
-from .design import Itself, Layout, Written, columns_of, read, value_of
+from .design import Itself, Layout, Written, columns_of, filled, read, value_of
 from .identity import FileHashes, case_id, cell, digest, files, inputs_hash, message_hash, sources
 from .rows import Table, table
 
@@ -292,7 +292,7 @@ def _fit(app: App, given: Mapping[str, Value]) -> dict[str, Any]:
 def _queries(turns: Sequence[Template], row: Mapping[str, Any]) -> list[str]:
     queries = []
     for number, template in enumerate(turns, 1):
-        query = template.fill(row)
+        query = filled(template, row)
         check_text("query", query)
         if not query.strip():
             key = "sweep.cases.empty_query" if len(turns) == 1 else "sweep.cases.empty_turn"

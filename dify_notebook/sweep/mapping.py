@@ -13,7 +13,7 @@ from ..net.client import AsyncDify
 from ..printable import one_line
 from . import arguments
 from .budget import parse_budget
-from .design import Design, Script, read
+from .design import Design, Script, read_used
 from .job import REFUSED, Job, Request
 from .outputs import Columns, Row, added, columns, dtype_of, row_of
 from .progress import SECONDS, ProgressLine
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 TEXT = "text"
 """The column that a list of texts is."""
-_APP = "app"
 
 
 class MapRun:
@@ -104,8 +103,9 @@ class MapRun:
 
     def now(self) -> pd.DataFrame:
         """Ask on the portal's thread and wait. An Interrupt ends it, and what has come is given back."""
+        interrupted = "sweep.map.interrupted" if self._job.store.path is None else "sweep.run.interrupted"
         try:
-            self._ended = Running(self._job, self._request).watched(self._shown)
+            self._ended = Running(self._job, self._request).watched(self._shown, interrupted)
         except DifyError as problem:
             self._note(problem)
         except KeyboardInterrupt:
@@ -144,15 +144,12 @@ def map_rows(
     if isinstance(query, Mapping):
         raise InputError(t("sweep.map.prompts"), code="query")
     design = Design(query=query, inputs=inputs, files=files, over=numbered(over))
-    layout = read(design, rows)
+    layout = read_used(design, rows)
     varied = next((name for name, values in layout.varied.items() if len(values) > 1), None)
     if varied is not None:
         said, hint = t("sweep.map.varies", name=one_line(varied, 80)), t("sweep.map.varies_hint")
         raise InputError(said, code="inputs", hint=hint)
-    if not layout.columns():
-        names = ", ".join(one_line(name, 40) for name in rows.columns[:20])
-        raise InputError(t("sweep.map.same", columns=names or "-"), code="query")
-    job = Job({_APP: dify}, design, Store.open(store), user=None, concurrency=at_once, timeout=seconds)
+    job = Job(dify, design, Store.open(store), user=None, concurrency=at_once, timeout=seconds)
     return MapRun(job, Request(budget=limit), as_pandas(over), wanted, progress)
 
 

@@ -298,6 +298,8 @@ def _estimated(estimate: Estimate, unit: str, words: Words) -> str:
     mean, low, high = (amount(one, unit, words) for one in (estimate.mean, estimate.low, estimate.high))
     if estimate.cases == 1:
         return t("sweep.plan.estimate_one", words.lang, mean=mean)
+    if low == high:
+        return t("sweep.plan.estimate_same", words.lang, mean=mean, count=number(estimate.cases))
     return t("sweep.plan.estimate", words.lang, mean=mean, low=low, high=high, count=number(estimate.cases))
 
 

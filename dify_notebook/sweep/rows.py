@@ -101,7 +101,7 @@ def table(over: Any) -> Table:
     elif isinstance(over, Sequence) and not isinstance(over, str | bytes):
         found = Table(over, _columns(over), len(over))
     else:
-        _refuse("sweep.cases.no_frame", code="over", type=type(over).__name__)
+        _refuse("sweep.cases.no_frame", code="over", hint=t("sweep.cases.no_frame.hint"), type=type(over).__name__)
     if not found.count:
         _refuse("sweep.cases.empty", code="over")
     return found
@@ -136,7 +136,8 @@ def _columns(rows: Sequence[Any]) -> tuple[str, ...]:
     columns: dict[str, None] = {}
     for position, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            _refuse("sweep.cases.no_row", code="over", row=position, type=type(row).__name__)
+            hint = t("sweep.cases.no_frame.hint")
+            _refuse("sweep.cases.no_row", code="over", hint=hint, row=position, type=type(row).__name__)
         for name in row:
             if not isinstance(name, str):
                 _refuse("sweep.cases.no_name", code="over", row=position, type=type(name).__name__)
@@ -148,5 +149,5 @@ def _name(label: Any) -> str:
     return ".".join(_name(part) for part in label) if isinstance(label, tuple) else str(label)
 
 
-def _refuse(key: str, /, *, code: str, **values: object) -> NoReturn:
-    raise InputError(t(key, **values), code=code, hint=t("magic.value.hint"))
+def _refuse(key: str, /, *, code: str, hint: str = "", **values: object) -> NoReturn:
+    raise InputError(t(key, **values), code=code, hint=hint or t("magic.value.hint"))

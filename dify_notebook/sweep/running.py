@@ -89,11 +89,12 @@ class Running:
                 self._future.cancel()
                 self._over.wait(CLEANUP_SECONDS)
 
-    def watched(self, shown: bool | None) -> Ended:
+    def watched(self, shown: bool | None, interrupted: str = "sweep.run.interrupted") -> Ended:
         """Wait with a line of progress, which is this thread's output. An Interrupt stops the run and is raised.
 
         Args:
             shown: None shows it where somebody looks.
+            interrupted: which sentence says what becomes of it after an Interrupt.
         """
         line = ProgressLine(shown)
         try:
@@ -103,7 +104,7 @@ class Running:
         except KeyboardInterrupt:
             self.abandon()
             if self.progress.begun:
-                line.end(self.progress, t("sweep.run.interrupted", left=f"{self.progress.left:,}"))
+                line.end(self.progress, t(interrupted, left=f"{self.progress.left:,}"))
             raise
         except BaseException:
             if self.progress.asked:

@@ -14,7 +14,7 @@ from ..i18n import t
 from ..net.portal import portal
 from ..printable import MESSAGE, one_line
 from . import arguments
-from .design import Design, Script, read
+from .design import Design, Script, read_used
 from .job import Job, Request
 from .records import Outcome
 from .rows import as_it_is, table
@@ -65,7 +65,8 @@ class Sweep:
         query: a text with `{{ column }}` or `{{ row.column }}`; a list of texts is a script of several turns in one
             conversation; a dict names several prompts, each a variant. None for apps that take inputs alone.
         inputs: by name. A list varies: each of its values is a variant of its own. The name of a column is that
-            column, a text with braces is filled from the row, every other value is itself.
+            column, a text with braces is filled from the row, every other value is itself. An input that only some
+            of the apps have goes to those; one that no app has is refused.
         files: as for `chat.send`, or the name of a column of `Path`, bytes and references. A text in a table is never
             a path, a `Path` is.
         id: the column that names the rows in tables; None is the DataFrame's index.
@@ -118,7 +119,7 @@ class Sweep:
         seconds = arguments.seconds("timeout", timeout)
         if user is not None:
             check_user(user)
-        read(design, table(over))
+        read_used(design, table(over))
         self._job = Job(apps, design, Store.open(store), user=user, concurrency=at_once, timeout=seconds)
         self._budget: Limit | None = None
 
@@ -369,12 +370,11 @@ class Sweep:
         return summary(self._job.cases, self._read_store(), self._job.targets, self._budget)
 
     def _id_of(self, case: Case | str) -> str:
-        if not isinstance(case, str):
-            case = case.id
-        ids = [each.id for each in self._cases() if each.id.startswith(case)]
-        if case in ids:
-            return case
-        if len(ids) != 1 or not case:
-            key = "sweep.turn.several" if ids and case else "sweep.turn.unknown"
-            raise InputError(t(key, case=one_line(case, 80), count=len(ids)), code="case")
+        id = getattr(case, "id", case)
+        ids = [each.id for each in self._cases() if isinstance(id, str) and id and each.id.startswith(id)]
+        if id in ids:
+            return id
+        if len(ids) != 1:
+            key = "sweep.turn.several" if ids else "sweep.turn.unknown"
+            raise InputError(t(key, case=one_line(str(id), 80), count=len(ids)), code="case")
         return ids[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 _SUFFIX = ".tape.gz"
 _STAMP = len("20260314T120000-")
 
+#: Seconds after which the tapes are looked at again: other kernels add some, and some are too old by then.
+LOOK_SECONDS = 60.0
+#: What stays of `max_bytes` once it was passed, so that not every tape passes it again.
+ROOM = 0.95
+
 
 class RunStore:
     """The tapes of this machine's runs: a private directory, bounded in size and age."""
@@ -36,10 +42,13 @@ class RunStore:
     ) -> None:
         self.directory = expand(directory, argument="directory").absolute()
         self.max_bytes = max_bytes
-        """Of all tapes, packed; the oldest go first."""
+        """Of all tapes, packed; the oldest go first. Other kernels' count within a minute."""
         self.max_age = max_age
-        """Seconds since a tape was written."""
+        """Seconds since a tape was written; a minute more at most."""
         self._clock = clock
+        self._lock = threading.Lock()
+        self._looked = float("-inf")
+        self._bytes = 0  # of all tapes: those of the last look, and what was added here since
 
     @property
     def enabled(self) -> bool:
@@ -101,7 +110,7 @@ class RunStore:
                 path.unlink(missing_ok=True)
             raise
         with suppress(OSError):  # it is kept, whatever became of the others
-            self._prune()
+            self._added(path.stat().st_size)
         return path if path.exists() else None
 
     def _path(self, second: float, name: str) -> Path:
@@ -126,16 +135,35 @@ class RunStore:
                 return path
         return None
 
-    def _prune(self) -> None:
-        now, total = self._clock(), 0
+    def _added(self, size: int) -> None:
+        """Let the oldest go where one more of `size` bytes makes too many. Of thousands a look takes long: there is one
+        where the bound may be passed, and where the last was long ago."""
+        now = self._clock()
+        with self._lock:
+            self._bytes += size
+            if self._bytes <= self.max_bytes and 0 <= now - self._looked < LOOK_SECONDS:
+                return
+            self._looked, self._bytes = now, self._prune(now)
+
+    def _prune(self, now: float) -> int:
+        """Let go what is too much or too old. Gives the bytes of what is left."""
         with os.scandir(self.directory) as entries:
-            tapes = [entry for entry in entries if entry.name.endswith(_SUFFIX)]
-        for entry in sorted(tapes, key=lambda entry: entry.name, reverse=True):
-            with suppress(OSError):  # pruned by another kernel, read by one (on Windows), or on a disk that fails
-                info = entry.stat()
-                total += info.st_size
-                if total > self.max_bytes or now - info.st_mtime > self.max_age:
-                    os.unlink(entry)
+            names = sorted((entry.name for entry in entries if entry.name.endswith(_SUFFIX)), reverse=True)
+        tapes = []
+        for name in names:
+            with suppress(OSError):  # pruned by another kernel meanwhile
+                tapes.append((self.directory / name, os.stat(self.directory / name)))
+        passed = sum(info.st_size for _, info in tapes) > self.max_bytes
+        total = left = 0
+        for path, info in tapes:
+            # The newest one may fill it alone.
+            limit = self.max_bytes * ROOM if passed and total else self.max_bytes
+            total, left = total + info.st_size, left + info.st_size
+            if total > limit or now - info.st_mtime > self.max_age:
+                with suppress(OSError):  # read by somebody (on Windows), or on a disk that fails
+                    os.unlink(path)
+                    left -= info.st_size
+        return left
 
 
 class NullStore(RunStore):
@@ -187,6 +215,9 @@ def runs_wanted() -> bool:
     return wanted
 
 
+_stores: dict[Path, RunStore] = {}
+
+
 def run_store() -> RunStore:
     """The store of this user's runs; one that keeps nothing where there can be no directory of ours, which a line of
     the log says once."""
@@ -194,7 +225,7 @@ def run_store() -> RunStore:
     try:
         directory = data_dir(make=False) / directory
         data_dir()
-        return RunStore(directory)
+        return _stores.setdefault(directory, RunStore(directory))
     except (OSError, ValueError, ConfigError) as problem:
         not_kept(problem)
         return NullStore(directory, problem)

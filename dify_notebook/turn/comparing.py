@@ -283,9 +283,9 @@ def measures(a: Turn, b: Turn) -> list[Measure]:
 def facts(turn: Turn) -> dict[str, Any]:
     """What is measured of a turn, by name, as `measures` has it."""
     flow, timing, usage = turn.workflow, turn.timing, turn.usage
-    lasted = flow.elapsed if flow is not None else None
-    if lasted is None and timing is not None:
-        lasted = timing.total
+    lasted = timing.total if timing is not None else None  # by the clock of first_token
+    if lasted is None and flow is not None:
+        lasted = flow.elapsed
     if lasted is None and usage is not None:
         lasted = usage.latency
     tokens = usage.total_tokens if usage is not None else None

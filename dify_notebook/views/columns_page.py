@@ -91,7 +91,8 @@ def head(page: Page, words: Words, memo: Memo) -> list[Block]:
     out += [*note("about", page.note), *question(page.query, words)]
     if page.inputs:
         values = memo.get("inputs", (page.inputs,), _inputs, page, words)
-        out += [Block("given", "div", {}, caption(words("inputs"))), *values]
+        lead = Block("lead", "div", {}, caption(words("inputs")))
+        out.append(Block("given", "div", {"class": "dn-given"}, "", (lead, *values)))
     return out
 
 
@@ -145,12 +146,12 @@ def _table(key: str, row: Row, found: Sequence[Compared | None], words: Words) -
         Block("head", "thead", {}, "", (Block("row", "tr", {"class": "dn-tr"}, top),)),
         Block("body", "tbody", {}, "", tuple(lines)),
     ))  # fmt: skip
-    return scrolling(key, table, ", ".join(titles))
+    return scrolling(key, table, ", ".join([*([one_line(row.heading, 200)] if row.heading else []), *titles]))
 
 
 def scrolling(key: str, table: Block, name: str) -> Block:
     """A table that may be wider than its page, which is then scrolled by keys too."""
-    attrs = {"class": "dn-scroll", "role": "region", "aria-label": name, "tabindex": "0"}
+    attrs = {"class": "dn-scroll", "role": "group", "aria-label": name, "tabindex": "0"}
     return Block(key, "div", attrs, "", (table,))
 
 

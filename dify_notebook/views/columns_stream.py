@@ -24,7 +24,7 @@ class ColumnsStream:
     def __init__(self, lang: Language | None = None) -> None:
         self._lang = lang
         self._words = Words(lang)
-        self._stream = TextStream(lang)
+        self._stream = TextStream(lang, head=False)
         self._headed = False
         self._at = 0
         """How many answers were printed to their end."""
@@ -72,7 +72,7 @@ class ColumnsStream:
             if not ended:
                 break
             self._at += 1
-            self._begun, self._stream = False, TextStream(self._lang)
+            self._begun, self._stream = False, TextStream(self._lang, head=False)
         return out
 
     def _progress(self, page: Page) -> str:

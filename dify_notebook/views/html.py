@@ -34,6 +34,8 @@ _KEPT_CLASSES = ("mathjax_", "dn-kept-")
 """Classes that stay in the saved form: what keeps dollars from being math, and what a panel is known by."""
 
 _ESCAPES = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord('"'): "&quot;", ord("'"): "&#39;"}
+_BLANK_LINE = re.compile(r"[\n\r](?=[^\S\n\r]*+[\n\r])")
+"""An end of a line before a blank one, which in markdown ends the HTML: what follows would be read as markdown."""
 _OPENING = re.compile(r'<([a-z0-9]+)((?: [a-z-]+="[^"]*")+)>')
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _STYLE = re.compile(r"(?:[a-z-]+:(?:[^;:(){}<>\\@]|(?:rgba?|var|color-mix|calc)\([^;{}<>\\@]*\))*;?)*")
@@ -102,7 +104,8 @@ def serialize(block: Block, inline: Inliner | None = None) -> str:
     """
     out: list[str] = []
     _write(block, inline, out)
-    return "".join(out)
+    text = "".join(out)
+    return text if inline is None else _BLANK_LINE.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
 def _write(block: Block, inline: Inliner | None, out: list[str]) -> None:

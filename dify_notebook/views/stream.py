@@ -21,7 +21,8 @@ class TextStream:
     that the text of the answer stays in one piece.
     """
 
-    def __init__(self, lang: Language | None = None) -> None:
+    def __init__(self, lang: Language | None = None, *, head: bool = True) -> None:
+        self._with_head = head
         self._words = Words(lang)
         self._headed = False
         self._head_line = ""
@@ -87,7 +88,7 @@ class TextStream:
         return text
 
     def _head(self, turn: Turn) -> str:
-        if self._headed and not self._asks_again:
+        if not self._with_head or self._headed and not self._asks_again:
             return ""
         line = plain.head_line(turn, self._words)
         if self._headed and line == self._head_line:

@@ -150,7 +150,7 @@ STYLES: dict[str, str] = {
     "dn-img": "font-size:.95em",
     # answers beside each other
     "dn-wide": "max-width:none",
-    "dn-cols": "display:flex;flex-wrap:wrap;gap:10px 14px;margin:0 0 12px",
+    "dn-cols": "clear:both;display:flex;flex-wrap:wrap;gap:10px 14px;margin:0 0 12px",
     "dn-colm": f"flex:1 1 260px;min-width:0;padding:6px 8px;border:1px solid {_LINE};border-radius:7px",
     "dn-even": "width:100%;table-layout:fixed",
     "dn-ch": "width:110px",
@@ -167,7 +167,8 @@ background:var(--jp-layout-color0,var(--vscode-editor-background,#fff));
 font-family:var(--jp-content-font-family,system-ui,-apple-system,"Segoe UI","Noto Sans","PingFang SC","Microsoft YaHei",sans-serif);
 padding:4px 10px 6px}
 .dn-a{color:var(--jp-content-link-color,var(--vscode-textLink-foreground,#0b57d0))}
-.dn{container-type:inline-size}
+.dn,.dn-given{container-type:inline-size}
+.dn-wide{container-type:normal}
 .dn .dn{padding:0}
 @container (max-width:420px){.dn-tlr>:nth-child(2),.dn-tlr>:nth-child(5){display:none}.dn-c1{width:auto}}
 @container (max-width:420px){.dn-or,.dn-on,.dn-ov{display:block;width:auto}.dn-on{padding-bottom:0}.dn-ov{border-top:none;padding-top:0}}

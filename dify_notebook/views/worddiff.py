@@ -21,6 +21,8 @@ _SMALL = 3
 """Letters of words that are the same between two changes, up to which they are taken as a part of these."""
 _CONTEXT = 120
 """Characters of what is the same that are shown on either side of a change."""
+_LONG_WORD = 30
+"""Letters of a word that is not cut where what is the same is left out."""
 _SIGNS = {" ": "\u2423", "\t": "\u2192", "\n": "\u21b5\n", "\r": "\u240d"}
 """What stands for white space where that is all that has changed."""
 
@@ -187,8 +189,16 @@ def shortened(pieces: Sequence[Piece]) -> list[Piece]:
         if piece.kind != "same":
             out.append(Piece(piece.kind, text if text.strip() else "".join(_SIGNS.get(one, one) for one in text)))
             continue
-        before = "" if at == 0 else text[:_CONTEXT]
-        behind = "" if at == len(pieces) - 1 else text[-_CONTEXT:]
+        before = "" if at == 0 else text[: _gap(text, _CONTEXT, -1)]
+        behind = "" if at == len(pieces) - 1 else text[_gap(text, len(text) - _CONTEXT, 1) :]
         long = len(text) > len(before) + len(behind) + 20
         out.append(Piece("same", f"{before} \u2026 {behind}" if long else text))
     return out
+
+
+def _gap(text: str, at: int, step: int) -> int:
+    """The end of a word next to a place, in that direction; the place itself where none is near."""
+    for place in range(at, at + step * _LONG_WORD, step):
+        if 0 < place < len(text) and not (text[place - 1].isalnum() and text[place].isalnum()):
+            return place
+    return at

@@ -6,7 +6,7 @@
 A server in a process of its own answers after 20 ms. The yardstick is one keep-alive connection with the
 same decoder and the same page size; the aim at 8 and 16 connections is 0.75 times their number. What no
 number of connections can pass is the time that this process needs for the bytes alone: the ceiling, measured
-with the same requests and no latency. `pools` compares one client of n connections with clients of four.
+with the same requests and no latency. `pools` compares one client of n connections with clients of a few.
 """
 
 from __future__ import annotations

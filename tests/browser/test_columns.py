@@ -20,6 +20,14 @@ PLACES = """() => [...document.querySelectorAll('.jp-OutputArea-output *')]
     .map(el => el.getBoundingClientRect()).map(({x, y}) => [x, y])"""
 LEFT = """at => document.querySelectorAll('.jp-CodeCell')[at]
     .querySelector('.jp-RenderedHTML')?.innerText.includes('Monday')"""
+FREE = """() => [...document.querySelectorAll('.jp-OutputArea-output *')]
+    .flatMap(({shadowRoot}) => [...(shadowRoot?.querySelectorAll('.dn-colm') ?? [])])
+    .map(el => el.getRootNode().host.getBoundingClientRect().right - el.getBoundingClientRect().right)"""
+"""Pixels beside each column."""
+NAMES = """() => [...document.querySelectorAll('.jp-OutputArea-output *')]
+    .flatMap(({shadowRoot}) => [...(shadowRoot?.querySelectorAll('.dn-on') ?? [])])
+    .map(el => getComputedStyle(el).display)"""
+"""How the names of inputs stand: above their values, or beside them."""
 MARKS = """() => ['ins', 'del'].map(tag => [...document.querySelectorAll(`.jp-RenderedHTML ${tag}`)].map(el =>
     [el.textContent, getComputedStyle(el).textDecorationLine]))"""
 
@@ -76,6 +84,8 @@ def test_in_a_narrow_window_they_stand_below_each_other(notebook: Callable[..., 
     nb.page.set_viewport_size({"width": 620, "height": 1000})
     try:
         nb.page.wait_for_function(f"() => new Set(({PLACES})().map(([x]) => x)).size === 1")
+        assert max(nb.page.evaluate(FREE)) < 30, "the Stop button stands above them, and takes no room beside"
+        assert nb.page.evaluate(NAMES) == ["block", "block"]
         show(nb, 1)
         keep(nb, KEPT / "columns-live-narrow.png", tmp_path)
         assert faults(nb) == []

@@ -319,9 +319,10 @@ def test_a_turn_is_found_by_the_beginning_of_its_case(app: tuple[ScriptedApp, Ra
     assert sweep.turn(done.id[:20]).query == sweep.turn(done).query == done.messages[0].query
     for case, turn, said in [
         (missing.id, 1, "no answer so far"), (done.id, 2, "has no turn 2"), ("zz", 1, "No case"), ("", 1, "No case"),
+        (0, 1, "No case of this sweep begins with 0"),
     ]:  # fmt: skip
         with pytest.raises(InputError, match=said):
-            sweep.turn(case, turn)
+            sweep.turn(case, turn)  # type: ignore[arg-type]  # a number among them
 
 
 # -- the embedded server ----------------------------------------------------------------

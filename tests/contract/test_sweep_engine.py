@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.raw_server import RawServer, serving
+from support.raw_server import Connection, RawServer, Request, serving
 from support.scripted_app import KEY, ScriptedApp, scripted
 from support.sweeps import CrowdedApp, case_of, target_of
 
@@ -295,6 +295,29 @@ async def test_a_stop_tells_the_server_and_keeps_what_came(
     assert {o.answers[0].answer for o in outcomes} == {"partial answer"}
     assert not store.unknown
     assert others() <= before
+
+
+async def test_as_many_stops_go_at_once_as_answers_run(store: Store) -> None:
+    """A server that takes its time over each must not have some of them wait until their time is over."""
+
+    class Slow(ScriptedApp):
+        all_stops = threading.Barrier(16, timeout=10)
+
+        def __call__(self, request: Request, connection: Connection) -> None:
+            if request.path.endswith("/stop"):
+                self.all_stops.wait()
+            super().__call__(request, connection)
+
+    script = Slow()
+    with serving(script) as running:
+        async with AsyncDify(KEY, running.url, USER) as dify:
+            engine = Engine(target_of(dify), store, concurrency=16)
+            task = asyncio.create_task(engine.run([case_of(f"slow {number}") for number in range(16)]))
+            await until(lambda: script.partials == 16)
+            engine.stop()
+            await task
+        script.released.set()
+        assert len(script.stops) == 16
 
 
 async def test_a_second_cancelling_leaves_at_once_and_what_was_begun_is_unknown(

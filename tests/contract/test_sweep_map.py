@@ -152,8 +152,12 @@ def test_where_a_run_stops_rows_say_so(app: tuple[ScriptedApp, RawServer], tmp_p
     assert Counter(body["query"] for body in script.questions) == dict.fromkeys(texts, 1)
 
 
-def test_an_interrupt_gives_back_what_came(app: tuple[ScriptedApp, RawServer]) -> None:
+@pytest.mark.parametrize("keeps", [False, True])
+def test_an_interrupt_gives_back_what_came(
+    keeps: bool, app: tuple[ScriptedApp, RawServer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     script, server = app
+    store = tmp_path / "runs" if keeps else None
 
     def interrupt() -> None:
         while script.partials < 1 or len(script.questions) < 2:
@@ -162,8 +166,9 @@ def test_an_interrupt_gives_back_what_came(app: tuple[ScriptedApp, RawServer]) -
 
     thread = threading.Thread(target=interrupt)
     thread.start()
-    out = scripted_client(server).map(["slow one", "slow two", "fine"], concurrency=2, progress=False)
+    out = scripted_client(server).map(["slow one", "slow two", "fine"], concurrency=2, store=store, progress=True)
     thread.join(10)
+    assert ("only with store=" in capsys.readouterr().err) is not keeps
     stopped = out["error"].dropna()
     assert len(stopped) >= 1
     assert all(error.startswith(("stopped: ", "not_run: ")) for error in stopped)
@@ -247,6 +252,16 @@ def test_a_workflows_outputs_are_columns_by_name(server: LocalServer) -> None:
     assert list(named.columns) == ["body", "rows", "count", "none", "error"]
     assert list(named["count"]) == [2, 1]
     assert named["error"].str.startswith("no_output: ").all()
+
+
+def test_other_outputs_of_a_kept_map_are_not_asked_again(server: LocalServer, tmp_path: Path) -> None:
+    df = pd.DataFrame({"body": ["a crash\nanother crash", "one refund"]}, index=["x", "y"])
+    kept: dict[str, Any] = {"inputs": {"text": "body"}, "store": tmp_path / "runs", "progress": False}
+    asking = Dify(api_key=server.api_key("tally"), base_url=server.base_url)
+    assert asking.map(df, outputs=["wors"], **kept)["error"].str.startswith("no_output: ").all()
+    tapes = sorted((tmp_path / "runs").rglob("*"))
+    assert list(asking.map(df, outputs=["rows"], **kept)["rows"]) == [2, 1]
+    assert sorted((tmp_path / "runs").rglob("*")) == tapes
 
 
 def test_an_input_that_does_not_fit_is_named_before_anything_is_sent(server: LocalServer) -> None:

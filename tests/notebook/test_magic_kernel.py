@@ -174,10 +174,13 @@ def test_conversation_goes_on_and_again_begins_anew(book: Book) -> None:
     assert second["conversation_id"] == here
     _, again = book.asked("%%dify --again -o one\nthe first")
     assert again["conversation_id"] == "", "it began a conversation, so it begins one again"
-    before = len(book.app.questions)
-    book.run("%%dify --again\nthe second")
-    asked = [(one["query"], one["conversation_id"] == here) for one in book.app.questions[before:]]
-    assert asked == [("the first", False), ("the second", False)], "the turn before it too, in a new conversation"
+    began = book.kernel.value("one.conversation_id").strip("'")
+    for wanted in ([("the second", began)], [("the first", ""), ("the second", None)]):
+        before = len(book.app.questions)
+        book.run("%%dify --again\nthe second")
+        asked = [(one["query"], one["conversation_id"]) for one in book.app.questions[before:]]
+        assert [query for query, _ in asked] == [query for query, _ in wanted]
+        assert asked[0][1] == wanted[0][1], "it goes on with what began; once it stands there, the turn before it too"
     _, first = book.asked("%%dify --new\nby id", cell_id="cell-1")
     _, again = book.asked("%%dify --again\nby id, changed", cell_id="cell-1")
     assert again["conversation_id"] == "", "the cell is known by its id"
@@ -457,7 +460,8 @@ def test_embedded_apps_answer_without_any_setting(tmp_path: Path) -> None:
         assert told.error is None, told.traceback
         assert "embedded" in told.streams["stdout"]
         (tmp_path / "sales.csv").write_text("city,cost\nLyon,3\n")
-        running.run("names = ['a', 'b']; city = 'Lyon'; table = {'cost': 3}; notes = 'red apples'")
+        running.run("names = ['a', 'b']; city = 'Lyon'; notes = 'red apples'")
+        running.run("table = [{'cost': 3, 'question': 'What is a Turn?'}]")
         running.run("import pandas\nrow = pandas.DataFrame({'text': ['a'], 'score': [1]})")
         for code, _ in EXAMPLES:
             shown = running.run(code.replace("--dry-run", "").replace("%%dify", "%%dify --dry-run", 1))

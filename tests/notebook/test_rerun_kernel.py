@@ -122,7 +122,7 @@ def test_a_later_cell_is_refused_and_nothing_is_sent(book: Book, tmp_path: Path)
         assert outputs.displays == []
         for word in ("turn 2 of 3", "the turn before it", "7 tokens, $0.001", "--again", "--new", "--append"):
             assert word in outputs.traceback
-        assert len(outputs.traceback.splitlines()) <= 4
+        assert len(outputs.traceback.splitlines()) == 6
     outputs, sent = book.cell("refused-3", "x")
     assert sent == []
     assert "14 tokens, $0.002" in outputs.traceback
@@ -191,6 +191,25 @@ def test_a_replay_stops_at_the_first_that_fails_and_nothing_is_lost(book: Book) 
     assert (title, where) == ("Turn 4", here)
 
 
+def test_a_cell_that_is_refused_behind_its_replay_leaves_the_conversation_before(book: Book) -> None:
+    book.asked("behind-1", "question 1")
+    here = current(book)
+    book.asked("behind-2", "question 2")
+    outputs, sent = book.cell("behind-2", "refuse this", "--again")
+    assert [one["query"] for one in sent] == ["question 1", "refuse this"]
+    assert outputs.error is not None
+    assert "Turn 2 of 2 was not asked again to its end. The conversation before is" in outputs.streams["stderr"]
+    assert book.asked("behind-3", "more") == ("Turn 3", here)
+
+
+def test_a_cell_with_again_goes_on_with_what_began_since(book: Book) -> None:
+    """Run All in a live kernel, with --again left in a cell, is what it is in a fresh one."""
+    for _ in range(2):
+        book.asked("left-1", "question 1")
+        here = current(book)
+        assert book.asked("left-2", "question 2", "--again") == ("Turn 2", here)
+
+
 def test_an_interrupt_stops_a_replay(book: Book) -> None:
     book.asked("cut-1", "question 1")
     here = current(book)
@@ -254,6 +273,9 @@ def test_code_that_asks_is_appended_and_the_header_says_so(book: Book) -> None:
     assert {one["conversation_id"] for one in sent} == {here}
     _, sent = book.code("function", "def ask():\n    get_ipython().run_cell('%%dify\\nhello')\nask(); ask()")
     assert [one["conversation_id"] for one in sent] == [here, here]
+    for _ in range(2):
+        _, sent = book.code("literally", "get_ipython().run_cell_magic('dify', '', 'hello')")
+        assert [one["conversation_id"] for one in sent] == [here]
     _, sent = book.code("twice", "%%timeit -n 1 -r 2\n%%dify\nhello")
     assert [one["conversation_id"] for one in sent] == [here, here]
 

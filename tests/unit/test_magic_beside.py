@@ -274,16 +274,26 @@ def test_an_app_that_could_not_be_asked_is_a_column() -> None:
 def test_a_table_stands_in_the_order_of_its_rows() -> None:
     cases = [case(app, name, label=label) for name, label in (("late", 2), ("early", 1)) for app in "ba"]
     cases = [*cases[2:], *cases[:2]][::-1]
-    seen = watched(sorted(cases, key=lambda each: str(each.labels[0])), [ended(cases[0]), failed(cases[1])], table=True)
+    rows = sorted(cases, key=lambda each: str(each.labels[0]))
+    every = watched(rows, [ended(each) for each in cases], table=True)
+    assert [row.question for row in cast(Any, every.end(None, None)).rows] == ["early", "late"]
+    seen = watched(rows, [ended(cases[0]), failed(cases[1])], table=True)
     table = cast(Any, seen.end(None, None))
     assert table.variants == ["a", "b"]
-    assert [row.question for row in table.rows] == ["early", "late"]
+    assert [row.question for row in table.rows] == ["late", "early"], "what was asked first"
     shown = [(each.text, each.status) for row in table.rows for each in row.cells]
     assert sorted(shown) == [("", "not_run"), ("", "not_run"), ("no tokens", "failed"), ("yes", "succeeded")]
     assert [(total.asked, total.succeeded, total.prices) for total in table.totals] in (
         [(2, 1, {"USD": Decimal("0.5")}), (2, 0, {})],
         [(2, 0, {}), (2, 1, {"USD": Decimal("0.5")})],
     )
+
+
+def test_a_table_that_was_stopped_shows_first_what_was_asked() -> None:
+    cases = [case(app, f"q{row}", label=row) for row in range(50) for app in "ab"]
+    asked = [each for each in cases if each.messages[0].query in ("q30", "q40")]
+    table = cast(Any, watched(cases, [ended(each) for each in asked], table=True).end(None, None))
+    assert [row.question for row in table.rows[:3]] == ["q30", "q40", "q0"]
 
 
 def test_many_repeats_of_a_table_show_the_first_and_count_all() -> None:

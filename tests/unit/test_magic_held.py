@@ -53,7 +53,9 @@ TABLE: list[tuple[str, Cell, Origin, Asks, str | None, Mode, Decision]] = [
     ("again_later", TWO, "cell", Asks(again=True), A, "continue", Decision("replay", A, AS_TWO)),
     ("again_later_append", TWO, "cell", Asks(again=True), A, "append", Decision("replay", A, AS_TWO)),
     ("again_later_fresh", TWO, "cell", Asks(again=True), A, "fresh", Decision("replay", A, AS_TWO)),
-    ("again_from_elsewhere", ONE, "cell", Asks(again=True), B, "continue", Decision("begin_again", A, AS_ONE)),
+    ("again_from_elsewhere", ONE, "cell", Asks(again=True), B, "continue", Decision("continue", B)),
+    ("again_from_elsewhere_append", ONE, "cell", Asks(again=True), B, "append", Decision("continue", B)),
+    ("again_from_elsewhere_fresh", ONE, "cell", Asks(again=True), B, "fresh", Decision("begin_again", A, AS_ONE)),
     ("again_after_new", TWO, "cell", Asks(again=True), None, "continue", Decision("replay", A, AS_TWO)),
     ("again_never_run", OTHER, "cell", Asks(again=True), A, "continue", Decision("continue", A)),
     ("new", ONE, "cell", Asks(new=True), A, "continue", Decision("begin")),
@@ -112,10 +114,10 @@ def test_no_conversation_holds_a_cell_twice(runs: list[tuple[str, bool]]) -> Non
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=8, unique=True))
 def test_all_cells_once_more_are_what_they_were(names: list[str]) -> None:
-    """Run All in a live kernel: one conversation more, with the same cells in the same order."""
+    """Run All in a live kernel: one conversation more, with the same cells in the same order, whichever say --again."""
     held, current, seen = Held(), None, []
     for number, name in enumerate([*names, *names]):
-        decision = decide(("id", name), "cell", Asks(), current, "continue", held)
+        decision = decide(("id", name), "cell", Asks(again=name in "bd"), current, "continue", held)
         began = decision.action in ("begin", "begin_again")
         current = f"c{number}" if began else decision.conversation_id
         assert current is not None
@@ -168,10 +170,11 @@ def told(tokens: int, price: str | None = None, currency: str | None = None) -> 
     ("usages", "words"),
     [
         ([None], ["turn 2 of 2", "the turn before it", "tokens and price not told"]),
-        ([told(7, "0.001", "USD")], ["it took 7 tokens, $0.001)"]),
+        ([told(7, "0.001", "USD")], ["that turn, last time: 7 tokens, $0.001)"]),
         ([told(1000, "0.1", "USD"), told(500, "0.2", "USD")], ["turn 3 of 3", "the 2 turns", "1,500 tokens, $0.30)"]),
         ([told(1, "1", "USD"), told(2, "2", "RMB")], ["3 tokens, $1", "2"]),
         ([told(5), None], ["5 tokens, price not told; told by 1 of 2"]),
+        ([told(5, "1", "USD"), told(6)], ["11 tokens, $1 (price told by 1 of 2))"]),
     ],
 )
 def test_a_refusal_says_which_turn_it_is_and_what_asking_again_costs(
@@ -258,6 +261,20 @@ def test_what_cannot_be_asked_again_is_refused_with_the_reason() -> None:
     book.server.messages[FIRST] = []
     with pytest.raises(InputError, match="no longer has"):
         book.prepare("--again", "x", "cell-3")
+    book.server.refuse["/messages"] = (404, "not_found")
+    for line in ("", "--again"):
+        with pytest.raises(InputError, match="no longer has this cell's turn"):
+            book.prepare(line, "x", "cell-3")
+
+
+def test_a_replayed_cell_takes_the_inputs_of_the_turn_before_it() -> None:
+    """Not those that came behind it."""
+    book = Notebook(Server(form=CITY))
+    for number, line in enumerate(("-i city=Lyon", "", "-i city=Nice"), 1):
+        book.ran(book.prepare(line, f"question {number}", f"cell-{number}"), FIRST)
+    assert book.prepare("--again", "x", "cell-2").inputs == {"city": "Lyon"}
+    assert book.prepare("--again", "x", "cell-3").inputs == {"city": "Lyon"}
+    assert book.prepare("--again -i city=Brest", "x", "cell-2").inputs == {"city": "Brest"}
 
 
 def test_forms_that_were_answered_here_are_known_though_the_server_does_not_tell() -> None:

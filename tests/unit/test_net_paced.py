@@ -64,3 +64,13 @@ async def test_it_has_the_same_user_app_and_knowledge_and_other_connections() ->
         assert not transport.closed  # it is the client's
         await asyncio.gather(dify.app.info(), paced.app.info())
     assert transport.closed
+
+
+async def test_a_transport_that_answers_at_once_keeps_no_permits() -> None:
+    """As tests have one of httpx's; it was stuck when as many questions had been asked as may be under way."""
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"data": [], "has_more": False}))
+    async with AsyncDify("app-x", "http://127.0.0.1:9/v1", "me", transport=transport) as dify:
+        limiter = (await dify._pools.current()).limiter
+        for _ in range(limiter.limit + 2):
+            async with asyncio.timeout(30):
+                assert await dify.conversations.list().to_list() == []

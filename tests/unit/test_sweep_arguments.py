@@ -46,6 +46,10 @@ def client() -> Dify:
         ("over", "", {"over": 7}),
         ("column", "questoin", {"query": "{{ questoin }}"}),
         ("column", "cluter", {"cluster": "cluter"}),
+        ("query", "name a column", {"query": "{question}"}),
+        ("query", "name a column", {"query": "Hi", "id": "tone"}),
+        ("over", "this is Series", {"over": DF.question}),
+        ("over", "this is str", {"over": "questions.csv"}),
         ("query", "", {"query": []}),
         ("query", "", {"query": {}}),
         ("inputs", "", {"inputs": ["tone"]}),
@@ -111,7 +115,7 @@ def test_a_run_refuses_what_cannot_be_meant(code: str, arguments: dict[str, Any]
 def test_fewer_repeats_are_refused() -> None:
     sweep = Sweep(client(), DF, "{{ question }}", repeats=3)
     for repeats in (2, 3):
-        with pytest.raises(InputError, match="repeated 3 times") as caught:
+        with pytest.raises(InputError, match="it is 3 already") as caught:
             sweep.extend(repeats)
         assert caught.value.code == "repeats"
 
@@ -272,3 +276,29 @@ def test_an_output_whose_name_the_table_has_is_called_otherwise() -> None:
 def test_the_dtype_of_a_column(values: list[Any], dtype: Any) -> None:
     assert dtype_of(values) == dtype
     assert pd.Series(values, dtype=dtype).isna().sum() == values.count(None)
+
+
+@pytest.mark.parametrize("over", [DF.question, "questions.csv", ["a", 3], {"question": ["a"]}])
+def test_what_is_no_table_is_told_how_to_become_one(over: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        Sweep(client(), over, "{{ question }}")
+    assert "read_csv" in caught.value.hint
+    assert "to_frame" in caught.value.hint
+
+
+@pytest.mark.parametrize("query", [None, "{question}", "Hi"])
+def test_a_table_of_which_nothing_is_asked_says_how_to_name_a_column(query: str | None) -> None:
+    for ask in (lambda: client().map(DF, query), lambda: Sweep(client(), DF, query)):
+        with pytest.raises(InputError, match="name a column") as caught:
+            ask()
+        assert "row['question']" in caught.value.hint
+
+
+def test_a_table_that_only_labels_its_one_question_is_fine() -> None:
+    Sweep(client(), [{"ticket": 1}], "Hi", id="ticket")
+
+
+@pytest.mark.parametrize("again", [True, 3, ["all"], {"unknown": True}.values()])
+def test_again_names_states(again: Any) -> None:
+    with pytest.raises(InputError, match="again"):
+        states_again(again)

@@ -436,6 +436,16 @@ def test_a_plan_estimates_from_finished_cases_of_the_same_variant() -> None:
     assert "not known" in text
 
 
+def test_a_plan_names_bounds_only_where_there_are_some() -> None:
+    cases = [case(at) for at in range(3)]
+    found = plan(cases, Records([answered(each, priced("0", 0)) for each in cases[:2]]))
+    with speaking("en"):
+        text = found.bundle()["text/plain"]
+    assert "about 0 tokens, estimated from 2 cases." in text
+    assert "about $0, estimated from 2 cases." in text
+    assert "between" not in text
+
+
 def test_a_plan_of_nothing_finished_says_that_nothing_is_known() -> None:
     found = plan([case(1), case(2)], Records())
     assert (found.to_ask, found.prices, found.tokens.estimate, found.spent) == (2, {}, None, None)

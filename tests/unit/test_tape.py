@@ -8,8 +8,10 @@ import pickle
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_notebook.errors import DifyError, TapeError, TapeGone
-from dify_notebook.tape import Header, RunStore, StoredEntries, Tape, entries, redact
+from dify_notebook.tape import Header, RunStore, StoredEntries, Tape, entries, redact, run_store
 from dify_notebook.tape.entries import Entries
 from dify_notebook.turn.fold import fold_all
 from dify_notebook.wire.decoder import decode
@@ -212,15 +214,56 @@ def test_the_store_is_private_bounded_and_can_be_switched_off(tmp_path: Path) ->
     assert store.add(tape, "y") is not None
 
 
-def test_old_runs_go(tmp_path: Path) -> None:
-    import time
-
-    store = RunStore(tmp_path, max_age=100, clock=time.time)
+def test_old_runs_go_within_a_minute(tmp_path: Path) -> None:
+    now = [time.time()]
+    store = RunStore(tmp_path, max_age=100, clock=lambda: now[0])
     old = store.add(taped("examples/chat_basic"), "old")
     assert old is not None
     os.utime(old, (1, 1))
+    now[0] += 61
     store.add(taped("examples/chat_basic"), "new")
     assert [path.name.split("-", 1)[1] for path in store.paths()] == ["new.tape.gz"]
+
+
+def test_a_tape_that_is_kept_does_not_look_through_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, scandir = [], os.scandir
+
+    def look(path: Path) -> Any:
+        looks.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", look)
+    tape, now = taped("examples/chat_basic"), [1_000_000_000.0]
+    one = RunStore(tmp_path / "one", max_age=1e12).add(tape, "m")
+    assert one is not None
+    size = one.stat().st_size
+    store = RunStore(tmp_path / "runs", max_bytes=100 * size, max_age=1e12, clock=lambda: now[0])
+    for number in range(300):
+        now[0] += 0.01
+        store.add(tape, f"m{number}")
+        assert len(os.listdir(store.directory)) <= 100
+    assert len([path for path in looks if path == store.directory]) < 60
+    other = RunStore(store.directory, max_bytes=100 * size, max_age=1e12, clock=lambda: now[0] + 1)
+    for number in range(50):  # another kernel
+        other.add(tape, f"o{number}")
+    now[0] += 61
+    store.add(tape, "last")
+    assert len(store.paths()) <= 100
+    assert store.paths()[-1].name.endswith("-last.tape.gz")
+
+
+def test_a_tape_that_fills_the_store_alone_is_kept(tmp_path: Path) -> None:
+    tape = taped("examples/chat_basic")
+    one = RunStore(tmp_path / "one").add(tape, "m")
+    assert one is not None
+    store = RunStore(tmp_path / "runs", max_bytes=one.stat().st_size, clock=time.time)
+    store.add(tape, "a")
+    assert store.add(tape, "b") is not None
+    assert len(store.paths()) == 1
+
+
+def test_the_users_store_remembers_its_last_look() -> None:
+    assert run_store() is run_store()
 
 
 def test_two_runs_without_a_message_in_one_second_are_two(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import msgspec
 import pytest
+from markdown_it import MarkdownIt
 from unit import views_examples as examples
 from unit.test_views_hostile import ODD, problems
 from unit.views_hostile import HOSTILE, hostile_run, hostile_turn, hostile_values
@@ -172,6 +174,14 @@ def test_a_price_is_the_sum_of_the_nodes_or_missing() -> None:
     assert price_of(part) == (None, None)
     rows = {row[0]: row[1:] for row in measures([Entry("a", whole), Entry("b", part)], EN)}
     assert rows["Price"] == ["$0.03", "\u2013"]
+
+
+def test_seconds_and_the_first_text_are_of_one_clock() -> None:
+    flow = Workflow(id="run", elapsed=0.01, total_steps=5)
+    seen = Turn(status="succeeded", workflow=flow, timing=Timing(total=0.05, first_token=0.02))
+    rows = {row[0]: row[1:] for row in measures([Entry("a", seen), Entry("b", Turn(workflow=flow))], EN)}
+    assert rows["Seconds"] == ["0.05", "0.01"], "without a clock of this side the server's counts"
+    assert rows["First text after (s)"] == ["0.02", "\u2013"]
 
 
 def test_what_none_of_them_tells_is_no_row() -> None:
@@ -357,3 +367,26 @@ def test_no_form_lets_hostile_text_out(text: str) -> None:
         assert tags <= {"p", "em", "strong", "code", "pre", "ul", "ol", "li", "a", "table", "thead", "tbody", "tr", "th",
                         "td", "hr", "blockquote", "br", "h1", "h2", "h3"}  # fmt: skip
         assert not re.search(r"<[^>]*\son\w+=", rendered)
+
+
+@pytest.mark.parametrize("text", ["one\n\n![b](https://evil.example/b.png)\n", "```\na\n \t\n![b](x)\n\n\n\n# c\n```\n\nd"])
+def test_the_saved_html_stays_html_in_a_markdown_file(text: str) -> None:
+    """As `nbconvert --to markdown` writes it: a blank line would end it, and what follows be read as markdown."""
+    saved = bundle(page(text, text + "more", query=text), "en")["text/html"]
+    tokens = MarkdownIt("commonmark").parse(f"before\n\n{saved}\n\nafter\n")
+    assert [token.type for token in tokens if token.level == 0].count("html_block") == 1
+    assert [token.content for token in tokens if token.type == "inline"] == ["before", "after"]
+    assert unescape(saved).count(text.strip("\n").split("\n")[0]) >= 1
+
+
+def test_tables_of_a_page_have_names_of_their_own() -> None:
+    rows = [[Entry("a", said("x")), Entry("b", said("y"))] for _ in range(3)]
+    names = re.findall(r'role="group" aria-label="([^"]*)"', bundle(Page(rows=rows), "en")["text/html"])
+    assert names == [f"Repeat {n}, A \u00b7 a, B \u00b7 b" for n in (1, 2, 3)]
+
+
+def test_in_a_terminal_a_title_stands_above_each_answer_and_no_second_one() -> None:
+    asked = said("hi", app="Support")
+    text = ColumnsStream("en").end(Page(rows=[[Entry("a", asked), Entry("b", asked)]], query="q", ended=True))
+    assert "== A \u00b7 a ==\nhi" in text
+    assert "== B \u00b7 b ==\nhi" in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +90,8 @@ def test_of_what_is_the_same_the_neighbourhood_is_shown() -> None:
     assert all(len(piece.text) < 150 for piece in pieces)
     assert pieces[0].text.endswith("w599 ")
     assert pieces[3].text.startswith(" w0 w1")
+    for word in re.findall(r"\w+", pieces[0].text + pieces[3].text):
+        assert word in text.split(), "no word is cut"
 
 
 def test_a_long_text_is_compared_by_line() -> None:
