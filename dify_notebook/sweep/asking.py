@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ..app.files import FileInput
 from ..errors import DifyError
 from ..i18n import t
 from ..net.ask import Asked, ask
@@ -91,13 +92,13 @@ class Asking:
             ended=self._clock(),
         )
         self._over()
-        return await self._keeping.end(outcome, tried, turns)
+        return await self._keeping.end(outcome, tried, turns, self._client.settings.api_key)
 
     async def _turn(self, message: Message, conversation: str | None) -> Turn | None:
         """One turn, asked again while it surely did not arrive; `failure` and `error` say why it is no answer."""
         asked = Asked(
             query=message.query,
-            inputs=message.inputs,
+            inputs={name: _given(value) for name, value in message.inputs.items()},
             files=message.files or None,
             conversation_id=conversation,
             timeout=self._timeout,
@@ -125,3 +126,10 @@ class Asking:
             if stopped and error is not None and surely_unsent(error):
                 self.failure = stopped_failure()
             return turn
+
+
+def _given(value: Any) -> Any:
+    """A fitted input as somebody gives it: whoever asks fits it to the form of that moment."""
+    if not isinstance(value, FileInput):
+        return value
+    return list(value.sources) if value.many else value.sources[0]

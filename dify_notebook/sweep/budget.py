@@ -13,13 +13,11 @@ from ..errors import InputError
 from ..i18n import t
 from ..printable import one_line
 from .case import Case
-from .records import Answer, Outcome
+from .records import LARGEST, Answer, Outcome
 from .variants import VariantKey, variant_key
 
 COUNTED = ("calls", "tokens")
 """Units that are no currency."""
-LARGEST = Decimal(10) ** 15
-"""No budget and no price is more; what a server tells beyond it counts as no price."""
 FAILURES = 3
 """So many attempts may fail before the first price of a target is known."""
 _SIGNS = {"$": "USD", "\u20ac": "EUR", "\u00a3": "GBP", "\u00a5": "CNY", "\uffe5": "CNY"}

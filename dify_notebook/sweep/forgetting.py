@@ -25,7 +25,8 @@ class Forgetting(msgspec.Struct, kw_only=True):
     failed: dict[str, DifyError] = {}
     """Conversation id -> why it could not be deleted."""
     elsewhere: int = 0
-    """Conversations of apps that this sweep no longer asks; a sweep with those apps deletes them."""
+    """Conversations of apps that this sweep no longer asks, or that another user began; a sweep with those apps and
+    that user deletes them."""
     runs: int = 0
     """Answers of apps without conversations; Dify's API deletes none of those."""
 
@@ -70,7 +71,7 @@ async def _forget(job: Job, store: Store, now: float) -> Forgetting:
             report.runs += sum(1 for answer in outcome.answers if answer.workflow_run_id or answer.message_id)
         elif id not in done:
             target = target_of.get(outcome.case)
-            if target is None:
+            if target is None or outcome.user not in (None, job.user):
                 unknown.add(id)
             else:
                 there[id] = target

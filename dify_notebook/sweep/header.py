@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ VERSION = 1
 """Of the form of the records; a later one is refused."""
 RECORDS, TAPES = "records.jsonl", "tapes"
 _BEGINNING = b'{"t":"sweep"'
+_ID, _SALT = re.compile(r"[0-9a-f]{12}\Z"), re.compile(r"[0-9a-f]{1,64}\Z")
+"""The sweep's user is called by the id: it is what `new_header` makes, and no text of whoever wrote the file."""
 _FIRST = 10_000
 """Bytes that the first line has at most."""
 
@@ -56,7 +59,9 @@ def header_of(directory: Path) -> Header | None:
         version = msgspec.json.decode(first, type=_Version).version
         if version > VERSION:
             refuse("newer", directory, version=version, known=VERSION)
-        return msgspec.json.decode(first, type=Header)
+        header = msgspec.json.decode(first, type=Header)
+        if _ID.match(header.id) and _SALT.match(header.salt):
+            return header
     refuse("damaged", directory)
 
 

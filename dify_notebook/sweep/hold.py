@@ -16,6 +16,7 @@ from ..errors import InputError
 from ..i18n import t
 from ..printable import one_line
 from ..private import make_private, write_private
+from ..regular import Irregular, open_regular
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 LOCK, SOFT, HOLDER = "lock", "lock.soft", "holder"
 """Files of the directory: the lock, what is in its place where the file system has no locks, and who holds it."""
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+_MOST = 1_000
+"""Bytes of `holder` that are read."""
 _WAIT_SECONDS = 0.5
 """Whoever only looks whether it is held holds it for a moment."""
 
@@ -75,14 +78,17 @@ class Hold:
         """Give it back; harmless where it is not held."""
         lock, self._lock = self._lock, None
         if lock is not None:
-            (self._directory / HOLDER).unlink(missing_ok=True)
-            lock.release()
+            try:
+                (self._directory / HOLDER).unlink(missing_ok=True)
+            finally:
+                lock.release()
 
     def holder(self) -> Holder | None:
         """Who wrote down last that they hold it, whether they still do or not."""
         try:
-            return msgspec.json.decode((self._directory / HOLDER).read_bytes(), type=Holder)
-        except (OSError, msgspec.DecodeError):
+            with open_regular(self._directory / HOLDER) as file:
+                return msgspec.json.decode(file.read(_MOST), type=Holder)
+        except (OSError, Irregular, msgspec.DecodeError):
             return None
 
     def is_held(self) -> bool:

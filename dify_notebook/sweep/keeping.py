@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..secret import Secret
 from ..tape import Tape
 from ..turn.state import Turn
 from .records import Answer, Checked, Outcome, answer_of
@@ -41,20 +42,25 @@ class Keeping:
             name = self._store.keep_tape(case_id, number, tried, tape, turn)
         return answer_of(turn, name)
 
-    async def end(self, outcome: Outcome, tried: int, turns: Sequence[tuple[Tape | None, Turn]]) -> Outcome:
+    async def end(
+        self, outcome: Outcome, tried: int, turns: Sequence[tuple[Tape | None, Turn]], key: Secret
+    ) -> Outcome:
         """Write down how it ended, and keep its tapes. Gives what was written.
 
         Args:
             outcome: without its answers.
             tried: what `begin` gave.
             turns: what its answers are made of, each with its tape.
+            key: of the app.
         """
-        return await self._ends.do(self._end, outcome, tried, turns)
+        return await self._ends.do(self._end, outcome, tried, turns, key)
 
-    def _end(self, outcome: Outcome, tried: int, turns: Sequence[tuple[Tape | None, Turn]]) -> Outcome:
+    def _end(
+        self, outcome: Outcome, tried: int, turns: Sequence[tuple[Tape | None, Turn]], key: Secret
+    ) -> Outcome:
         for number, (tape, turn) in enumerate(turns, 1):
             outcome.answers.append(self._answer(outcome.case, number, tried, tape, turn))
-        return self._store.end(outcome)
+        return self._store.end(outcome, key)
 
     def new_tape(self) -> Tape:
         """For an answer that comes; a long one goes to the store's disk meanwhile."""

@@ -52,6 +52,8 @@ class FileLines:
             while line := file.readline(LINE_BYTES + 1):
                 size, whole = len(line), len(line) <= LINE_BYTES
                 while not line.endswith(b"\n"):
+                    if whole:  # the file ended here a moment ago: what follows by now is the rest of this line
+                        return
                     line = file.readline(LINE_BYTES)
                     if not line:
                         return

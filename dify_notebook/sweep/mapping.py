@@ -60,7 +60,10 @@ class MapRun:
             for label in case.labels:
                 rows[label] = row  # type: ignore[call-overload]  # labels are positions here
         taken = [str(name) for name in self._rows.columns]
-        return self._rows.assign(**added(rows, self._wanted, taken, self._rows.index, is_run=is_run))
+        frame = self._rows.copy()
+        for name, column in added(rows, self._wanted, taken, frame.index, is_run=is_run).items():
+            frame[name] = column  # not `assign`: an output may be called `self`
+        return frame
 
     def _why(self) -> str:
         """Why rows were not asked, in words."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from .. import console
 from ..errors import InputError
 from ..frames.texts import clean
 from ..i18n import t
@@ -22,6 +23,8 @@ ERROR = "error"
 """The column of reasons."""
 ANSWER = "answer"
 """The output of apps that answer in text: all of it."""
+_MOST = 100
+"""Outputs that become columns where none were named: a server may give each row others."""
 _FENCE = "```"
 _LENGTH = 500
 """Characters of a reason."""
@@ -148,7 +151,9 @@ def added(
     if names is None:
         known = [ANSWER] if not is_run else list(dict.fromkeys(name for row in rows for name in row.values))
         names = {}
-        for name in known:
+        if len(known) > _MOST:
+            console.warn(t("sweep.map.many_outputs", count=f"{len(known):,}", most=_MOST), stacklevel=4)
+        for name in known[:_MOST]:
             names[_free(name, {*taken, ERROR, *names})] = name
     columns = {name: series([row.values.get(output) for row in rows], index) for name, output in names.items()}
     return columns | {ERROR: series([row.error for row in rows], index, "string")}

@@ -6,18 +6,24 @@ import msgspec
 
 from ..i18n import t
 from ..redact import redact
+from ..secret import Secret
+from ..turn.convert import as_decimal
 from .lines import LINE_BYTES
-from .records import Outcome, Record
+from .records import LARGEST, Answer, Outcome, Record
 
 _DECODER = msgspec.json.Decoder(Record)
+_NUMBERS = ("prompt_tokens", "completion_tokens", "total_tokens", "seconds", "first_token")
 
 
 class TooLong(Exception):
     """A line that nobody would read."""
 
 
-def line_of(record: Record) -> tuple[bytes, Record]:
+def line_of(record: Record, key: Secret | None = None) -> tuple[bytes, Record]:
     """A record as a line, without keys, and as it will be read.
+
+    Args:
+        key: of the app that answered, which may look like any text; an answer may hold it though no piece of it did.
 
     Raises:
         TooLong, RecursionError, msgspec.DecodeError: it can be no line.
@@ -26,10 +32,10 @@ def line_of(record: Record) -> tuple[bytes, Record]:
         line = msgspec.json.encode(record)
     except UnicodeEncodeError:
         line = msgspec.json.encode(_whole_characters(msgspec.to_builtins(record)))
-    line = redact(line)
+    line = redact(line if key is None else key.taken_out_of(line))
     if len(line) >= LINE_BYTES:
         raise TooLong
-    return line, _DECODER.decode(line)
+    return line, record_of(line)
 
 
 def _whole_characters(value: object) -> object:
@@ -51,9 +57,24 @@ def without_content(outcome: Outcome) -> Outcome:
 
 
 def record_of(line: bytes) -> Record:
-    """The record of a line.
+    """The record of a line. A number in it that can be no price, no count and no time counts as not told.
 
     Raises:
         msgspec.DecodeError, RecursionError: it is none.
     """
-    return _DECODER.decode(line)
+    record = _DECODER.decode(line)
+    if isinstance(record, Outcome):
+        for answer in record.answers:
+            _leave_out_nonsense(answer)
+    return record
+
+
+def _leave_out_nonsense(answer: Answer) -> None:
+    """Numbers are added up and written out in full: -7 tokens would make others free, 1E-999999 fills a screen."""
+    if answer.price is not None:
+        price = as_decimal(str(answer.price))
+        answer.price = price if price is not None and 0 <= price <= LARGEST else None
+    for name in _NUMBERS:
+        number = getattr(answer, name)
+        if number is not None and not 0 <= number <= LARGEST:
+            setattr(answer, name, None)

@@ -10,6 +10,8 @@ import msgspec
 from ..turn.price import price_of as price_of
 from ..turn.state import Turn
 
+LARGEST = 10**15
+"""No budget, price, count or time is more; what is told beyond it counts as not told."""
 State = Literal["succeeded", "failed", "unknown", "not_run"]
 """unknown: it may have been asked, and nobody knows how it ended."""
 

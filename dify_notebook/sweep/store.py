@@ -17,6 +17,7 @@ from ..i18n import t
 from ..paths import expand
 from ..private import make_private, private_directory
 from ..regular import Irregular
+from ..secret import Secret
 from ..tape import Tape
 from ..turn.state import Turn
 from .header import RECORDS, TAPES, begin, header_of, new_header, refuse
@@ -169,8 +170,11 @@ class Store:
         """
         self._append(Begun(case=case_id, at=at))
 
-    def end(self, outcome: Outcome) -> Outcome:
+    def end(self, outcome: Outcome, key: Secret | None = None) -> Outcome:
         """A case ended.
+
+        Args:
+            key: of the app that answered: it is taken out, whatever it looks like.
 
         Returns:
             What was written: without keys. Of what can be no line (more than 64 MB, or nested too deep) only what
@@ -179,7 +183,7 @@ class Store:
         Raises:
             DifyError: the disk refuses it.
         """
-        written = self._append(outcome)
+        written = self._append(outcome, key)
         assert isinstance(written, Outcome)
         return written
 
@@ -191,13 +195,13 @@ class Store:
         """A conversation was deleted on the server; `at` is seconds since 1970."""
         self._append(Forgotten(conversation_id=conversation_id, at=at))
 
-    def _append(self, record: Record) -> Record:
+    def _append(self, record: Record, key: Secret | None = None) -> Record:
         try:
-            line, written = line_of(record)
+            line, written = line_of(record, key)
         except (msgspec.DecodeError, RecursionError, TooLong):
             if not isinstance(record, Outcome):
                 raise
-            line, written = line_of(without_content(record))
+            line, written = line_of(without_content(record), key)
         with self._guard:
             if self._writing:
                 with _disk_errors(str(self.path)):

@@ -411,6 +411,17 @@ def test_a_server_with_faults_sees_what_had_to_be_asked(tmp_path: Path) -> None:
         assert Counter(seen_by(server, "guide", sweep.user)) == first + Counter(failed)
 
 
+def test_what_another_user_began_is_not_called_gone(server: LocalServer, tmp_path: Path) -> None:
+    guide = Dify(api_key=server.api_key("guide"), base_url=server.base_url)
+    sweep = Sweep({"guide": guide}, [{"q": "a"}, {"q": "b"}], "{{ q }}", store=tmp_path / "s")
+    sweep.run(progress=False)
+    report = Sweep({"guide": guide}, [{"q": "a"}, {"q": "b"}], "{{ q }}", store=tmp_path / "s", user="somebody").forget()
+    assert (report.deleted, report.elsewhere) == (0, 2)
+    assert len(seen_by(server, "guide", sweep.user)) == 2
+    assert sweep.forget().deleted == 2
+    assert seen_by(server, "guide", sweep.user) == []
+
+
 @pytest.mark.parametrize("dialect", ["1.12", "0.15"])
 def test_older_servers(dialect: Dialect, tmp_path: Path) -> None:
     with local.serve(data_dir=tmp_path / "local", pace=0, dialect=dialect) as server:

@@ -26,7 +26,7 @@ from dify_notebook import Turn
 from dify_notebook.errors import DifyError, InputError, TapeError, TapeGone
 from dify_notebook.sweep import hold, lines
 from dify_notebook.sweep.header import RECORDS
-from dify_notebook.sweep.records import Answer, Checked, Outcome
+from dify_notebook.sweep.records import LARGEST, Answer, Checked, Outcome
 from dify_notebook.sweep.store import Store
 from dify_notebook.tape import Header, Tape
 
@@ -175,7 +175,7 @@ JSON: Any = st.recursive(
 )
 
 
-@given(st.text(st.characters()), JSON, st.decimals(allow_nan=False, allow_infinity=False))
+@given(st.text(st.characters()), JSON, st.decimals(0, LARGEST, places=12))
 @settings(max_examples=60, deadline=None)
 def test_any_text_and_any_outputs_are_a_line(answer: str, outputs: Any, price: Decimal) -> None:
     store = Store.open(None)
