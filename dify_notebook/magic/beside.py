@@ -22,8 +22,8 @@ from .state import AppSession, State
 
 if TYPE_CHECKING:
     from ..app.known import KnownApp
+    from ..sweep.asking.engine import Ended
     from ..sweep.case import Case
-    from ..sweep.engine import Ended
     from ..sweep.records import Outcome
     from ..sweep.running import Running
     from ..sweep.sweep import Sweep

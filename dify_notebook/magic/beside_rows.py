@@ -119,7 +119,7 @@ def rows_of(arguments: Arguments, namespace: Mapping[str, Any]) -> list[tuple[An
     Raises:
         InputError: it is no table of rows, or an empty one.
     """
-    from ..sweep.rows import table
+    from ..sweep.cases.rows import table
 
     if arguments.over is None:
         return [(0, None)]

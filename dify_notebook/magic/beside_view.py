@@ -26,7 +26,7 @@ from .beside_rows import LABEL
 
 if TYPE_CHECKING:
     from ..net.stream import ChatStream
-    from ..sweep.engine import Ended
+    from ..sweep.asking.engine import Ended
     from ..sweep.running import Running
     from .beside import Beside
 

@@ -14,7 +14,7 @@ from ..printable import MESSAGE, one_line
 if TYPE_CHECKING:
     from .case import Target
     from .job import Job
-    from .store import Store
+    from .store.store import Store
 
 
 class Forgetting(msgspec.Struct, kw_only=True):

@@ -13,10 +13,10 @@ from .progress import Progress
 from .records import Outcome, State
 
 if TYPE_CHECKING:
+    from .asking.engine import Ended, Engine
     from .budget import Ledger, Limit
-    from .design import Design
-    from .engine import Ended, Engine
-    from .store import Store
+    from .cases.design import Design
+    from .store.store import Store
     from .variants import VariantKey
 
 
@@ -80,8 +80,8 @@ class Job:
             InputError: a column, a template, an input or a file does not fit; named by row and column.
             DifyError: an app cannot be reached, or refuses its key.
         """
-        from .apps import targets
-        from .grid import cases
+        from .cases.apps import targets
+        from .cases.grid import cases
 
         if self.cases is None:
             if not self.targets:
@@ -105,7 +105,7 @@ class Job:
         Args:
             first_repeat: only repeats from this one on, counted from 0.
         """
-        from .grid import distinct
+        from .cases.grid import distinct
 
         asked = {"not_run", *again}
         cases = distinct([case for case in self.cases or () if case.repeat >= first_repeat])
@@ -150,8 +150,8 @@ class Job:
         request: Request,
         on_outcome: Callable[[Case, Outcome], None] | None,
     ) -> Ended:
-        from .apps import fingerprint
-        from .engine import Ended, Engine
+        from .asking.engine import Ended, Engine
+        from .cases.apps import fingerprint
 
         pending = within(missing, request.limit)
         kept = sum(self.store.state(id) == "succeeded" for id in {case.id for case in cases})
@@ -184,7 +184,7 @@ class Job:
 
     def _ledger(self, cases: Sequence[Case], request: Request) -> Ledger | None:
         from .budget import Ledger
-        from .grid import distinct
+        from .cases.grid import distinct
         from .variants import variant_key
 
         if request.budget is None:

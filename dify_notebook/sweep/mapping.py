@@ -13,18 +13,18 @@ from ..net.client import AsyncDify
 from ..printable import one_line
 from . import arguments
 from .budget import parse_budget
-from .design import Design, Script, read_used
+from .cases.design import Design, Script, read_used
+from .cases.rows import as_it_is, table
 from .job import REFUSED, Job, Request
 from .outputs import Columns, Row, added, columns, dtype_of, row_of
 from .progress import SECONDS, ProgressLine
-from .rows import as_it_is, table
 from .running import Running, ending
-from .store import Store
+from .store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .engine import Ended
+    from .asking.engine import Ended
 
 TEXT = "text"
 """The column that a list of texts is."""

@@ -16,8 +16,8 @@ from .records import Outcome
 
 if TYPE_CHECKING:
     from ..net.stream import ChatStream
+    from .asking.engine import Ended
     from .case import Case
-    from .engine import Ended
     from .job import Job, Request
 
 

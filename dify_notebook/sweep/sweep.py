@@ -14,12 +14,12 @@ from ..i18n import t
 from ..net.portal import portal
 from ..printable import MESSAGE, one_line
 from . import arguments
-from .design import Design, Script, read_used
+from .cases.design import Design, Script, read_used
+from .cases.rows import as_it_is, table
 from .job import Job, Request
 from .records import Outcome
-from .rows import as_it_is, table
 from .running import Running
-from .store import Store
+from .store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from .budget import Limit
     from .case import Case
     from .forgetting import Forgetting
-    from .plan import Plan
-    from .summary import Summary
+    from .tables.plan import Plan
+    from .tables.summary import Summary
 
 
 class Sweep:
@@ -138,8 +138,8 @@ class Sweep:
             InputError: a row, an input or a file does not fit an app's form; named by row and column.
             DifyError: an app cannot be reached, or refuses its key.
         """
-        from .grid import distinct
-        from .plan import plan
+        from .cases.grid import distinct
+        from .tables.plan import plan
 
         return plan(distinct(self._cases()), self._read_store(), self._limit(budget))
 
@@ -270,8 +270,8 @@ class Sweep:
         """One row for each turn of each case, those that were not asked included: `case`, `turn`, `label`, `app`, the
         inputs that are varied, `repeat`, `state`, `answer`, `outputs`, tokens, `price` with `currency`, `seconds`,
         `excluded` and more. The columns are described in
-        `dify_notebook.sweep.results.RESULTS`."""
-        from .results import results
+        `dify_notebook.sweep.tables.results.RESULTS`."""
+        from .tables.results import results
 
         cases, store = self._cases(), self._read_store()
         return results(cases, store, self._excluded())
@@ -279,14 +279,14 @@ class Sweep:
     @property
     def nodes(self) -> pd.DataFrame:
         """One row for each run of a node, from the tapes; joins `results` by `case` and `message_id`."""
-        from .results import nodes
+        from .tables.results import nodes
 
         return nodes(self._cases(), self._read_store())
 
     @property
     def thoughts(self) -> pd.DataFrame:
         """One row for each step of an agent, from the tapes; joins `results` by `case` and `message_id`."""
-        from .results import thoughts
+        from .tables.results import thoughts
 
         return thoughts(self._cases(), self._read_store())
 
@@ -294,7 +294,7 @@ class Sweep:
     def rates(self) -> pd.DataFrame:
         """For each variant how many succeeded (`yes`) and failed (`no`), `of` how many, the `rate`, the bounds `low`
         and `high` that missing ones leave, and `excluded`: cases whose questions cannot be compared, not counted."""
-        from .rates import rates, succeeded
+        from .tables.rates import rates, succeeded
 
         cases, store = self._cases(), self._read_store()
         return rates(cases, succeeded(cases, store), self._excluded())
@@ -321,13 +321,13 @@ class Sweep:
         return store.turn(outcome.answers[number - 1])
 
     def __repr__(self) -> str:
-        from .summary import counted
+        from .tables.summary import counted
 
         where = "" if self._job.store.path is None else f" {self._job.store.path}"
         return one_line(f"<Sweep{where}: {counted(self._job.cases, self._job.store)}>", MESSAGE)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .summary_view import bundle
+        from .tables.summary_view import bundle
 
         return displayed(bundle(self._summary()))
 
@@ -344,7 +344,7 @@ class Sweep:
 
     def _excluded(self) -> Mapping[str, str]:
         """Questions that cannot be compared, with the reason."""
-        from .contamination import contaminated
+        from .tables.contamination import contaminated
 
         return contaminated(self._cases(), self._job.store, self._job.targets)
 
@@ -365,7 +365,7 @@ class Sweep:
         Running(self._job, request).watched(progress)
 
     def _summary(self) -> Summary:
-        from .summary import summary
+        from .tables.summary import summary
 
         return summary(self._job.cases, self._read_store(), self._job.targets, self._budget)
 

@@ -36,9 +36,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from dify_notebook import AsyncDify
+from dify_notebook.sweep.asking.engine import Engine
 from dify_notebook.sweep.case import Case, Message, Target, Variant
-from dify_notebook.sweep.engine import Engine
-from dify_notebook.sweep.store import Store
+from dify_notebook.sweep.store.store import Store
 
 AIMS = {32: 28.0, 64: 50.0}
 MEMORY = 40_000

@@ -175,7 +175,7 @@ def test_a_sweep_is_packed_whole(tmp_path: Path) -> None:
 def goes_on(path: Path) -> None:
     """The store of a sweep takes the end of the case that has none, and all the rest stays."""
     from dify_notebook.sweep.records import Outcome
-    from dify_notebook.sweep.store import Store
+    from dify_notebook.sweep.store.store import Store
 
     then = earlier.swept(path)
     store = Store.open(path)

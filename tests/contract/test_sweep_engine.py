@@ -19,12 +19,12 @@ from support.sweeps import CrowdedApp, case_of, target_of
 from dify_notebook import AsyncDify, local
 from dify_notebook.errors import DifyError, InputError
 from dify_notebook.local.server import LocalServer
+from dify_notebook.sweep.asking.engine import Engine
+from dify_notebook.sweep.asking.pace import Retries
 from dify_notebook.sweep.budget import Ledger, Limit
 from dify_notebook.sweep.case import Case
-from dify_notebook.sweep.engine import Engine
-from dify_notebook.sweep.pace import Retries
 from dify_notebook.sweep.records import Outcome
-from dify_notebook.sweep.store import Store
+from dify_notebook.sweep.store.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -21,8 +21,8 @@ from support.scripted_app import KEY, ScriptedApp, scripted
 from dify_notebook import AsyncDify, Dify, local
 from dify_notebook.errors import AuthenticationError, InputError
 from dify_notebook.local.server.process import LocalServer
-from dify_notebook.sweep.engine import Engine
-from dify_notebook.sweep.pace import Retries
+from dify_notebook.sweep.asking.engine import Engine
+from dify_notebook.sweep.asking.pace import Retries
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from support.storms import ANSWERED, BUSY, LOST, Storm
 
 from dify_notebook import Dify, Sweep
 from dify_notebook.errors import DifyError
-from dify_notebook.sweep.engine import Engine
-from dify_notebook.sweep.pace import Retries
+from dify_notebook.sweep.asking.engine import Engine
+from dify_notebook.sweep.asking.pace import Retries
 
 KEY = "app-" + "s" * 24
 

@@ -87,7 +87,7 @@ def told(directory: Path) -> dict[str, Any]:
 
 def swept(path: Path) -> dict[str, Any]:
     """What the store of a sweep holds."""
-    from dify_notebook.sweep.store import Store
+    from dify_notebook.sweep.store.store import Store
 
     store = Store.open(path, read_only=True)
     cases = sorted({*store.outcomes, *store.unknown})
@@ -319,7 +319,7 @@ def _recorded_tapes() -> Iterator[Any]:
 def sweep(path: Path) -> None:
     """The store of a sweep: a case for each of the recorded answers, the first of them after one that failed."""
     from dify_notebook.sweep.records import Checked, Outcome, answer_of
-    from dify_notebook.sweep.store import Store
+    from dify_notebook.sweep.store.store import Store
 
     store = Store.open(path, clock=lambda: 1_772_357_400.0)
     with store.locked():

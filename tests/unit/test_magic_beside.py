@@ -19,10 +19,10 @@ from dify_notebook.magic.beside import Beside, check
 from dify_notebook.magic.beside_rows import Asked, ask_with
 from dify_notebook.magic.beside_view import Watched, text_of, totals_of, turn_of
 from dify_notebook.magic.parse import parse_line
-from dify_notebook.sweep import grid
+from dify_notebook.sweep.asking.engine import Ended
 from dify_notebook.sweep.case import Case, Message, Target, Variant
-from dify_notebook.sweep.design import Design
-from dify_notebook.sweep.engine import Ended
+from dify_notebook.sweep.cases import grid
+from dify_notebook.sweep.cases.design import Design
 from dify_notebook.sweep.records import Answer, Outcome
 from dify_notebook.views import limits
 from dify_notebook.wire.models import Parameters

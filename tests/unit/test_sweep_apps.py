@@ -18,9 +18,9 @@ from dify_notebook.local.options import DIALECTS
 from dify_notebook.local.server.process import LocalServer
 from dify_notebook.profiles import Profile, save
 from dify_notebook.secret import Secret
-from dify_notebook.sweep.apps import app_identity, fingerprint, targets
 from dify_notebook.sweep.case import Target
-from dify_notebook.sweep.grid import Design, cases
+from dify_notebook.sweep.cases.apps import app_identity, fingerprint, targets
+from dify_notebook.sweep.cases.grid import Design, cases
 
 T = TypeVar("T")
 SALT = "salt"

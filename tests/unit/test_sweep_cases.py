@@ -26,10 +26,10 @@ from dify_notebook.app.files import FileInput
 from dify_notebook.app.known import KnownApp
 from dify_notebook.errors import InputError
 from dify_notebook.i18n import t
-from dify_notebook.sweep import grid
 from dify_notebook.sweep.case import Case, Target
-from dify_notebook.sweep.grid import App, Design, arrange, distinct
-from dify_notebook.sweep.identity import FileHashes, canonical, cell, digest
+from dify_notebook.sweep.cases import grid
+from dify_notebook.sweep.cases.grid import App, Design, arrange, distinct
+from dify_notebook.sweep.cases.identity import FileHashes, canonical, cell, digest
 from dify_notebook.wire.models import Parameters
 
 

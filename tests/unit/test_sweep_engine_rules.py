@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from support.sweeps import case_of
 
 from dify_notebook.errors import RateLimitError, ServerError
-from dify_notebook.sweep import asking
+from dify_notebook.sweep.asking import one_case as asking
+from dify_notebook.sweep.asking.engine import Engine
+from dify_notebook.sweep.asking.pace import Retries
+from dify_notebook.sweep.asking.queue import Queue
 from dify_notebook.sweep.case import Case, Target
-from dify_notebook.sweep.engine import Engine
-from dify_notebook.sweep.pace import Retries
-from dify_notebook.sweep.queue import Queue
 from dify_notebook.sweep.records import Outcome
-from dify_notebook.sweep.store import Store
+from dify_notebook.sweep.store.store import Store
 from dify_notebook.tape import Tape
 from dify_notebook.turn.state import Turn
 

@@ -17,16 +17,16 @@ from support.sweeps import case_of
 from dify_notebook.errors import DifyError, InputError
 from dify_notebook.sweep.budget import Ledger, parse_budget
 from dify_notebook.sweep.case import Case
-from dify_notebook.sweep.header import RECORDS
-from dify_notebook.sweep.hold import HOLDER
 from dify_notebook.sweep.outputs import Columns, Row, added
-from dify_notebook.sweep.plan import plan
 from dify_notebook.sweep.progress import Progress, line
 from dify_notebook.sweep.records import Answer, Outcome
-from dify_notebook.sweep.results import results
-from dify_notebook.sweep.store import Store
-from dify_notebook.sweep.summary import summary
-from dify_notebook.sweep.summary_view import bundle
+from dify_notebook.sweep.store.header import RECORDS
+from dify_notebook.sweep.store.hold import HOLDER
+from dify_notebook.sweep.store.store import Store
+from dify_notebook.sweep.tables.plan import plan
+from dify_notebook.sweep.tables.results import results
+from dify_notebook.sweep.tables.summary import summary
+from dify_notebook.sweep.tables.summary_view import bundle
 from dify_notebook.sweep.variants import variant_key
 
 HEADER = {"t": "sweep", "version": 1, "id": "0123456789ab", "salt": "00ff", "created_at": 1.0}
@@ -149,7 +149,7 @@ def test_a_line_that_is_written_while_it_is_read_is_left_for_later(
             return piece
 
     whole = (tmp_path / RECORDS).read_bytes()
-    monkeypatch.setattr("dify_notebook.sweep.lines.open_regular", lambda _: Growing(whole + end[:20]))
+    monkeypatch.setattr("dify_notebook.sweep.store.lines.open_regular", lambda _: Growing(whole + end[:20]))
     store.refresh()
     monkeypatch.undo()
     assert (store.damaged, list(store.outcomes)) == (0, [case().id])

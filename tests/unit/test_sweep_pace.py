@@ -17,8 +17,8 @@ from dify_notebook.errors import (
     ServerError,
     TimeoutException,
 )
-from dify_notebook.sweep.ends import Failure, ends_target
-from dify_notebook.sweep.pace import START, STEP, Pace, Retries, refused, surely_unsent
+from dify_notebook.sweep.asking.ends import Failure, ends_target
+from dify_notebook.sweep.asking.pace import START, STEP, Pace, Retries, refused, surely_unsent
 
 
 def grown(limit: int, taken: int) -> Pace:

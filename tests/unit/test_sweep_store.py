@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 import dify_notebook
 from dify_notebook import Turn
 from dify_notebook.errors import DifyError, InputError, TapeError, TapeGone
-from dify_notebook.sweep import hold, lines
-from dify_notebook.sweep.header import RECORDS
 from dify_notebook.sweep.records import LARGEST, Answer, Checked, Outcome
-from dify_notebook.sweep.store import Store
+from dify_notebook.sweep.store import hold, lines
+from dify_notebook.sweep.store.header import RECORDS
+from dify_notebook.sweep.store.store import Store
 from dify_notebook.tape import Header, Tape
 
 VERSION_1 = b"""\
@@ -189,7 +189,7 @@ def test_any_text_and_any_outputs_are_a_line(answer: str, outputs: Any, price: D
 
 
 def test_what_can_be_no_line_still_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dify_notebook.sweep.record_lines.LINE_BYTES", 10_000)
+    monkeypatch.setattr("dify_notebook.sweep.store.record_lines.LINE_BYTES", 10_000)
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
@@ -337,9 +337,9 @@ def test_a_disk_that_is_full_leaves_whole_lines(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from dify_notebook.errors import DifyError
-from dify_notebook.sweep.header import RECORDS
+from dify_notebook.sweep.store.header import RECORDS
 from dify_notebook.sweep.records import Answer, Outcome
-from dify_notebook.sweep.store import Store
+from dify_notebook.sweep.store.store import Store
 store = Store.open(sys.argv[1])
 def end(case, size):
     store.end(Outcome(case=case, state="succeeded", answers=[Answer(status="succeeded", answer="x" * size)]))
@@ -366,9 +366,9 @@ print(list(store.outcomes), store.damaged)
 
 WRITER = """
 import sys
-from dify_notebook.sweep.header import RECORDS
+from dify_notebook.sweep.store.header import RECORDS
 from dify_notebook.sweep.records import Answer, Outcome
-from dify_notebook.sweep.store import Store
+from dify_notebook.sweep.store.store import Store
 store = Store.open(sys.argv[1])
 first = len(store.spent)
 with store.locked():

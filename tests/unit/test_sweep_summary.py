@@ -16,10 +16,10 @@ from dify_notebook.sweep.budget import Ledger, parse_budget
 from dify_notebook.sweep.case import Case, Message, Target, Variant
 from dify_notebook.sweep.progress import Progress, ProgressLine, line
 from dify_notebook.sweep.records import Answer, Outcome
-from dify_notebook.sweep.store import Store
-from dify_notebook.sweep.summary import counted, next_steps, summary
-from dify_notebook.sweep.summary_view import bundle
-from dify_notebook.sweep.tabular import ROWS
+from dify_notebook.sweep.store.store import Store
+from dify_notebook.sweep.tables.summary import counted, next_steps, summary
+from dify_notebook.sweep.tables.summary_view import bundle
+from dify_notebook.sweep.tables.tabular import ROWS
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[31m|`$x$\u202e"
 TARGETS: dict[str, Target] = {}

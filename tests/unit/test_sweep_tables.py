@@ -21,13 +21,21 @@ from dify_notebook.frames.schema import as_markdown
 from dify_notebook.i18n import speaking
 from dify_notebook.sweep.budget import parse_budget
 from dify_notebook.sweep.case import Case, Message, Target, Variant
-from dify_notebook.sweep.contamination import contaminated, notes, same_answers
-from dify_notebook.sweep.kept import Kept
-from dify_notebook.sweep.plan import plan
-from dify_notebook.sweep.rates import Rate, rate, rates, succeeded
 from dify_notebook.sweep.records import Answer, Checked, Outcome, State
-from dify_notebook.sweep.results import RESULTS, SWEEP_NODES, SWEEP_THOUGHTS, nodes, results, results_table, thoughts
-from dify_notebook.sweep.store import Store
+from dify_notebook.sweep.store.store import Store
+from dify_notebook.sweep.tables.contamination import contaminated, notes, same_answers
+from dify_notebook.sweep.tables.kept import Kept
+from dify_notebook.sweep.tables.plan import plan
+from dify_notebook.sweep.tables.rates import Rate, rate, rates, succeeded
+from dify_notebook.sweep.tables.results import (
+    RESULTS,
+    SWEEP_NODES,
+    SWEEP_THOUGHTS,
+    nodes,
+    results,
+    results_table,
+    thoughts,
+)
 from dify_notebook.sweep.variants import variant_key
 from dify_notebook.turn.state import Node, Thought, Turn
 

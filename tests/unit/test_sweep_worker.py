@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from dify_notebook.sweep.worker import BATCH, Worker
+from dify_notebook.sweep.asking.worker import BATCH, Worker
 
 pytestmark = pytest.mark.anyio
 

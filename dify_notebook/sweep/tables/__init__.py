@@ -1,0 +1,1 @@
+"""What a sweep came to, as tables and to be looked at."""
