@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sweeps import case_of
 
+from dify_notebook.config import Secret, Settings
 from dify_notebook.errors import RateLimitError, ServerError
 from dify_notebook.sweep.asking import one_case as asking
 from dify_notebook.sweep.asking.engine import Engine
@@ -34,6 +35,7 @@ class Client:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
+        self.settings = Settings(base_url=base_url, api_key=Secret("app-of-a-test"), user=self.user, source="arguments")
 
     def _paced(self, connections: int) -> Client:
         return self
