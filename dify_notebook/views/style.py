@@ -160,6 +160,8 @@ STYLES: dict[str, str] = {
     "dn-del": "background:rgba(217,83,79,.16);text-decoration:line-through;border-radius:2px",
 }
 """Class -> declarations, in the order in which they win over each other."""
+_SAVED = frozenset(("dn-even", "dn-ch", "dn-top", "dn-ins", "dn-del"))
+"""Classes of saved forms alone: no notebook has to carry their rules."""
 
 _LIVE = """
 .dn{color:var(--jp-content-font-color1,var(--vscode-editor-foreground,#1f2328));
@@ -199,7 +201,7 @@ summary:focus-visible,a:focus-visible,pre:focus-visible{outline:2px solid var(--
 @cache
 def css() -> str:
     """The style sheet of the live view, for a shadow root."""
-    rules = "\n".join(f".{name}{{{declared}}}" for name, declared in STYLES.items())
+    rules = "\n".join(f".{name}{{{declared}}}" for name, declared in STYLES.items() if name not in _SAVED)
     return f"{rules}{_LIVE}"
 
 
