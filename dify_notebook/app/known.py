@@ -49,6 +49,8 @@ class KnownApp(msgspec.Struct, frozen=True, kw_only=True):
     """Of the server: `X-Version` of its answers."""
     mode: str | None = None
     """As /info tells it; where that does not (Dify 0.15), what was found: "" for one that holds conversations."""
+    currency: str | None = None
+    """What the price of its latest answer was in; None where none told a price yet."""
 
     @property
     def old(self) -> bool | None:

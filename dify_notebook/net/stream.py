@@ -16,6 +16,7 @@ from ..errors import DifyError
 from ..i18n import t
 from ..logs import warn_once
 from ..tape import Header, Tape
+from ..turn.price import price_of
 from ..turn.state import Turn
 from ..wire import events as ev
 from ..wire.calls import Call, follow_run
@@ -300,6 +301,9 @@ class ChatStream:
             turn = self._builder.turn()
             head = self.tape.header
             head.conversation_id, head.message_id, head.status = turn.conversation_id, turn.message_id, turn.status
+            currency = price_of(turn)[1]
+            if currency:
+                self._dify._cache.update(currency=currency)
 
     async def _read_other(self, response: httpx.Response) -> DifyError | None:
         expected = response.status_code < 300 and "json" in content_type_of(response)

@@ -179,11 +179,13 @@ class Ledger:
         spent: Iterable[Outcome] = (),
         name_of: Callable[[str], VariantKey | None] = lambda case_id: None,
         unknown: Iterable[Case] = (),
+        currencies: Mapping[str, str | None] | None = None,
     ) -> None:
         """Args:
             spent: every attempt that the store has: all of them cost.
             name_of: the variant's key (`variants.variant_key`) of a case's id; None for a case that is asked no more.
             unknown: cases that may have been asked and of which nobody knows how they ended.
+            currencies: what the targets' answers told their prices in, by name, as far as there were any.
         """
         self.limit = limit
         self.spent = Decimal(0)
@@ -197,6 +199,9 @@ class Ledger:
         self._pilots: dict[str, str] = {}
         self._failures: dict[str, int] = {}
         self._refused: dict[str, str] = {}
+        for target, currency in (currencies or {}).items():
+            if currency:
+                self._check_currency(target, currency.strip().upper())
         for outcome in spent:
             self._book(name_of(outcome.case), outcome)
         for case in unknown:
@@ -333,11 +338,20 @@ class Ledger:
         target = key[0]
         name, unit = one_line(target, _LENGTH), self.limit.unit
         other = currency_of(answer)
-        if unit not in COUNTED and other is not None and other != unit:
-            said = t("sweep.budget.other_currency", app=name, unit=unit, other=one_line(other, 12))
-            self._refused.setdefault(target, said)
-        elif not _may_be_silent(answer):
+        if other is not None and self._check_currency(target, other):
+            return
+        if not _may_be_silent(answer):
             silent = "no_tokens" if unit == "tokens" else "no_price"
             self._refused.setdefault(target, t(f"sweep.budget.{silent}", app=name, unit=unit))
         elif self._targets[target].most is None:
             self._failures[target] = self._failures.get(target, 0) + 1
+
+    def _check_currency(self, target: str, currency: str) -> bool:
+        """Whether prices in that currency cannot be measured by the limit; then the target is refused."""
+        unit = self.limit.unit
+        if unit in COUNTED or currency == unit:
+            return False
+        name = one_line(target, _LENGTH)
+        said = t("sweep.budget.other_currency", app=name, unit=unit, other=one_line(currency, 12))
+        self._refused.setdefault(target, said)
+        return True

@@ -197,7 +197,8 @@ class Job:
             return keys[id(variants[case])] if case in variants else None
 
         lost = [case for case in distinct(cases) if case.id in unknown]
-        return Ledger(request.budget, self.store.spent, name_of, lost)
+        known = {name: target.client._cache.app.currency for name, target in self.targets.items()}
+        return Ledger(request.budget, self.store.spent, name_of, lost, known)
 
     async def stop(self) -> None:
         """Begin nothing more, and stop what runs; on the loop of the run. Nothing where nothing runs."""

@@ -163,6 +163,16 @@ def test_a_budget_that_the_app_cannot_be_measured_by_is_refused(app: tuple[Scrip
     assert len(script.questions) == 1
 
 
+def test_what_an_app_told_before_is_known_to_a_budget(app: tuple[ScriptedApp, RawServer]) -> None:
+    """Any answer through the client tells the currency: then not even one question is asked in vain."""
+    script, server = app
+    dify = client(server)
+    dify.chat.send("What do you cost?")
+    with pytest.raises(InputError, match="USD"):
+        Sweep(dify, table("a", "b"), "{{ question }}").run(budget="2 EUR", progress=False)
+    assert len(script.questions) == 1
+
+
 def test_what_concerns_every_case_is_raised(app: tuple[ScriptedApp, RawServer]) -> None:
     script, server = app
     wrong = Dify(api_key="app-" + "w" * 24, base_url=server.url, retry=0)

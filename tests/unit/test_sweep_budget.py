@@ -173,6 +173,14 @@ def test_an_app_that_does_not_report_the_unit_is_asked_no_more(limit: str, first
     assert says in (again.refuses(case(2)) or "")
 
 
+@pytest.mark.parametrize(("known", "refused"), [("EUR", True), ("eur ", True), ("USD", False), ("usd", False), (None, False)])
+def test_what_a_target_told_before_the_sweep_is_known(known: str | None, refused: bool) -> None:
+    ledger = Ledger(parse_budget("2 USD"), currencies={case(1).variant.target: known, "another": "CNY"})
+    assert ("prices in EUR" in (ledger.refuses(case(1)) or "")) == refused
+    assert ledger.ask(case(1)) == ("over" if refused else "go")
+    assert Ledger(parse_budget(7), currencies={case(1).variant.target: "EUR"}).ask(case(1)) == "go"
+
+
 def test_a_price_of_nothing_is_a_price() -> None:
     ledger = Ledger(USD)
     run(ledger, case(1), answer("0", "usd"))
