@@ -81,7 +81,12 @@ def saved(page: Page, differences: Differences, words: Words) -> Block:
 def head(page: Page, words: Words, memo: Memo) -> list[Block]:
     """What stands above the answers: how far they are, what was asked, what all were given."""
     done, asked = columns.counts(page)
-    sign = "stopped" if page.status != "running" and done < asked else page.status
+    statuses = {entry.status for row in page.rows for entry in row}
+    sign = page.status
+    if sign != "running" and (done < asked or "stopped" in statuses):
+        sign = "stopped"
+    elif statuses == {"failed"}:
+        sign = "failed"
     line = status_symbol(sign) + " " + span("dn-state", columns.progress(page, words))
     out = [Block("progress", "div", {"class": "dn-head"}, line)]
     if page.status == "running" and page.done is not None and asked:

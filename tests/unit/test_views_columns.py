@@ -390,3 +390,21 @@ def test_in_a_terminal_a_title_stands_above_each_answer_and_no_second_one() -> N
     text = ColumnsStream("en").end(Page(rows=[[Entry("a", asked), Entry("b", asked)]], query="q", ended=True))
     assert "== A \u00b7 a ==\nhi" in text
     assert "== B \u00b7 b ==\nhi" in text
+
+
+@pytest.mark.parametrize(
+    ("entries", "sign"),
+    [
+        ([Entry("a", said("x")), Entry("b", said("y"))], "\u2713"),
+        ([Entry("a", said("x")), Entry("b", error="No connection.")], "\u2713"),
+        ([Entry("a", said("x")), Entry("b", msgspec.structs.replace(said("y"), status="stopped"))], "\u25a0"),
+        ([Entry("a", said("x")), Entry("b", not_asked=True)], "\u25a0"),
+        ([Entry("a", error="No connection."), Entry("b", error="No connection.")], "\u2715"),
+    ],
+    ids=["well", "one_failed", "one_stopped", "one_not_asked", "all_failed"],
+)
+def test_the_sign_above_says_how_it_went(entries: list[Entry], sign: str) -> None:
+    shown = bundle(Page(rows=[entries], ended=True), "en")["text/html"]
+    head = re.search(r"([\u2713\u25a0\u2715])(?:<[^>]*>|\s)*\d of 2 answers", shown)
+    assert head is not None
+    assert head[1] == sign
