@@ -197,7 +197,12 @@ def shortened(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _gap(text: str, at: int, step: int) -> int:
-    """The end of a word next to a place, in that direction; the place itself where none is near."""
+    """The end of a word next to a place, in that direction; the place itself where none is near.
+
+    A place outside of the text is its beginning or its end.
+    """
+    if not 0 < at < len(text):
+        return max(0, min(at, len(text)))
     for place in range(at, at + step * _LONG_WORD, step):
         if 0 < place < len(text) and not (text[place - 1].isalnum() and text[place].isalnum()):
             return place

@@ -94,6 +94,14 @@ def test_of_what_is_the_same_the_neighbourhood_is_shown() -> None:
         assert word in text.split(), "no word is cut"
 
 
+@pytest.mark.parametrize("length", [1, 40, 74, 119, 120, 121, 130, 139])
+def test_what_is_the_same_is_left_out_only_where_it_is_long(length: int) -> None:
+    """As many characters as stand beside a change anyway are all of them there, on either side of it."""
+    text = ("word " * 40)[: length - 1] + "."
+    assert "".join(piece.text for piece in shortened(compare(text, text + "\n\nMore.").pieces)) == text + "\n\nMore."
+    assert "".join(piece.text for piece in shortened(compare(text, "Before.\n\n" + text).pieces)) == "Before.\n\n" + text
+
+
 def test_a_long_text_is_compared_by_line() -> None:
     lines = [f"line {at} of a long text" for at in range(limits.DIFF_WORDS // 2)]
     other = [*lines[:10], "another line", *lines[11:]]
