@@ -94,7 +94,9 @@ def cost(turns: Sequence[Turn]) -> str:
         parts.append(t("magic.held.no_price"))
     elif len(priced) < len(usages):
         parts[-1] = t("magic.held.priced", price=parts[-1], told=len(priced), count=len(usages))
-    text = t("magic.held.comma").join(parts)
+    text = parts[0]
+    for part in parts[1:]:
+        text = t("magic.held.and", first=text, second=part)
     return text if len(usages) == len(turns) else t("magic.held.partly", text=text, told=len(usages), count=len(turns))
 
 

@@ -123,7 +123,7 @@ def test_each_version_answers_other_kinds_of_questions(ran: dict[str, Any]) -> N
         ["other words", "20", "16"],
         ["not in it", "5", "11"],
     ]
-    lost = rows(ran["lost"])[1:]
+    lost = [row for row in rows(ran["lost"])[1:] if len(row) > 1]  # older pandas names the index on a line of its own
     assert len(lost) == 4
     assert {kind for _, kind, _ in lost} == {"other words"}
 
