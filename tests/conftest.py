@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import itertools
 import os
 import sys
@@ -53,3 +55,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browsers last: as long as one is open, Playwright's loop counts as running in this thread."""
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def pytest_sessionfinish() -> None:
+    """Shells of tests are not put away one by one on leaving: IPython searches all memory for garbage each time."""
+    interactive = sys.modules.get("IPython.core.interactiveshell")
+    if interactive is not None:
+        for shell in [thing for thing in gc.get_objects() if issubclass(type(thing), interactive.InteractiveShell)]:
+            atexit.unregister(shell.atexit_operations)
