@@ -178,5 +178,5 @@ def plain(outputs: Outputs) -> str:
     texts = [str(bundle.get("text/plain", "")) for bundle in outputs.displays]
     text = "\n".join([*texts, *outputs.streams.values()])
     text = re.sub(r"(conversation |run )?[0-9a-f]{8}(-[0-9a-f-]{27})?\b", "ID", text)
-    text = re.sub(r"/tmp\S+|127\.0\.0\.1:\d+|\b\d\d:\d\d:\d\d\b|\d{4}-\d\d-\d\d", "PLACE OR TIME", text)
+    text = re.sub(r"/tmp\S+|127\.0\.0\.1:\d+|\b\d\d:\d\d(:\d\d)?\b|\d{4}-\d\d-\d\d", "PLACE OR TIME", text)
     return re.sub(r"[\d.]+ (?=s\b)|\d+\.\d\d+|(?<=files/)\S+", "SECONDS ", text)
