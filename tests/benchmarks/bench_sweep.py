@@ -10,8 +10,8 @@ process alone takes for a case; it is the bound that no concurrency passes. On a
 all of it misses: `--client` shows beside each what the client alone reaches at the same time, with no pace, no records
 and no tapes.
 
-What was reached, Python 3.11 on two cores that the server shares: quiet, on 3,200 cases, 32 at once in 1/28.9 and 64 in
-1/55.5, with 1.6 to 1.7 ms of CPU and 4 kB of memory for each. At a load of seven, on 1,600 cases, both miss with 1/24
+What was reached, Python 3.11 on two cores that the server shares: quiet, on 3,200 cases, 32 at once in 1/29.2 and 64 in
+1/52.2, with 1.8 to 2.0 ms of CPU and 4 kB of memory for each. At a load of seven, on 1,600 cases, both miss with 1/24
 and 1/30, and so does the client alone with 1/24 and 1/39. Of the CPU the client takes 1.1 to 1.4 ms, about half of that
 httpx and its sockets; making the file of a tape takes 0.1 to 0.4 ms on ext4, and six microseconds on tmpfs; the engine
 and the records take 0.2 ms. The growing of the pace costs about 0.8 s of a run.
