@@ -250,7 +250,7 @@ def _difference(a: str, b: str, letters: tuple[str, str], words: Words) -> Compa
     found = worddiff.compare(a, b)
     if found.same:
         return Compared(letters, [], words("columns.same", which=letters[0]))
-    if found.by == "nothing":
+    if found.by == "nothing" or found.unlike:
         place = comparing.Place((), a, b)
         where = first_difference(place, words, letters)
         return Compared(letters, [], where or words("columns.other", which=letters[0]))

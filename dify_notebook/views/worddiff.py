@@ -21,6 +21,8 @@ _SMALL = 3
 """Letters of words that are the same between two changes, up to which they are taken as a part of these."""
 _CONTEXT = 120
 """Characters of what is the same that are shown on either side of a change."""
+_READABLE = 100
+"""Letters of a text up to which its differences are read at a glance, however many they are."""
 _LONG_WORD = 30
 """Letters of a word that is not cut where what is the same is left out."""
 _SIGNS = {" ": "\u2423", "\t": "\u2192", "\n": "\u21b5\n", "\r": "\u240d"}
@@ -49,6 +51,16 @@ class WordDiff(NamedTuple):
     def same(self) -> bool:
         """Whether the texts are one."""
         return all(piece.kind == "same" for piece in self.pieces)
+
+    @property
+    def unlike(self) -> bool:
+        """Whether longer texts have less than a fifth of the shorter one's letters in common: the words that happen to
+        stand in both tell nothing then."""
+        letters = {"same": 0, "gone": 0, "new": 0}
+        for kind, text in self.pieces:
+            letters[kind] += sum(map(str.isalnum, text))
+        shorter = letters["same"] + min(letters["gone"], letters["new"])
+        return shorter > _READABLE and 5 * letters["same"] < shorter
 
 
 def compare(a: str, b: str) -> WordDiff:

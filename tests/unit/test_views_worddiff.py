@@ -134,3 +134,20 @@ def test_the_cost_grows_with_the_texts() -> None:
         return " ".join(words), " ".join(reversed(words))
 
     assert growth(make, lambda pair: compare(*pair), 20_000) <= MOST
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "unlike"),
+    [
+        ("red " * 60, "green " * 60, True),
+        ("Use the file and a path. " * 10, "I find nothing here that a tool could do. " * 6, True),
+        ("You find the pool on the roof. " * 6, "You find the sauna in the cellar. " * 6, False),
+        ("Nothing of it.", "All else is here.", False),
+        ("The answer. " * 20, "The answer. " * 20 + "More of it. " * 80, False),
+        ("\u4eca\u5929" * 80, "\u660e\u65e5" * 80, True),
+    ],
+    ids=["other_words", "other_sentences", "alike", "short", "one_holds_the_other", "chinese"],
+)
+def test_texts_that_have_nothing_in_common_are_told_apart(a: str, b: str, unlike: bool) -> None:
+    assert compare(a, b).unlike == unlike
+    assert compare(b, a).unlike == unlike
