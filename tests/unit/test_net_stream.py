@@ -486,7 +486,7 @@ async def test_a_stop_before_the_first_event_waits_for_the_tasks_name_and_then_l
 async def test_timeout_is_the_total_and_stops_the_same_way() -> None:
     script = Stoppable()
     with serving(script) as server:
-        async with client(server.url) as dify, dify.chat.stream("hi", timeout=0.3) as stream:
+        async with client(server.url) as dify, dify.chat.stream("hi", timeout=1.5) as stream:
             turn = await stream.read()
     assert server.requests[1].path.endswith("/task-1/stop")
     assert (turn.status, turn.end, turn.answer) == ("incomplete", "timed_out", "half")
@@ -515,7 +515,7 @@ async def test_what_a_stop_waits_for_its_confirmation_is_part_of_its_time(
         script(request, connection)
 
     with serving(slow) as server:
-        async with client(server.url) as dify, dify.chat.stream("hi", timeout=0.2) as stream:
+        async with client(server.url) as dify, dify.chat.stream("hi", timeout=1.5) as stream:  # it has begun by then
             turn = await stream.read()
         release.set()
     assert waits == [least]
